@@ -1,0 +1,105 @@
+"""What a method may ask of a language model, and what an engine must answer.
+
+Two layers. A *method* talks to a `Model`: async, worded, recorded. The runtime gathers the requests
+of hundreds of methods and hands an `Engine` one batch: sync, plain, stateless. No torch here; the
+engines live in `workers.engines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from loop.records import Critique, Message, Preference, Response, Sampling, Score
+
+if TYPE_CHECKING:
+    from loop.dialects import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """``n`` continuations of ``messages`` (+ ``prefix``, the beginning of the assistant's turn).
+
+    ``seeds`` has one seed per continuation; the same seed gives the same text whatever else is in
+    the batch (up to floating point).
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seeds: tuple[int, ...]
+    prefix: str = ""
+    adapter: str | None = None
+
+    @property
+    def n(self) -> int:
+        return len(self.seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model wrote after the prefix; the end token is not part of the text."""
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    finish: str = "stop"  # "stop" | "length"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Ask for log p(completion | messages, prefix), token by token."""
+
+    messages: tuple[Message, ...]
+    completion: str
+    prefix: str = ""
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredText:
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        return sum(self.logprobs)
+
+
+class Engine(Protocol):
+    """A thing that runs a model. Implementations: `workers.engines.*`; `tests/fakes.py` for tests."""
+
+    name: str
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+        """One list of ``request.n`` completions per request, in order."""
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
+        """One result per request, in order."""
+
+
+class Model(Protocol):
+    """The facade a method sees: bound to one prompt's run, one dialect, one model version."""
+
+    dialect: Dialect
+    name: str  # model version name, stored on every record
+
+    async def sample(
+        self, messages: Sequence[Message], *, n: int = 1, sampling: Sampling | None = None, prefix: str = ""
+    ) -> list[Completion]: ...
+
+    async def logprobs(
+        self, messages: Sequence[Message], completion: str, *, prefix: str = ""
+    ) -> ScoredText: ...
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
+        """Probabilities over ``options`` as the assistant's answer; they sum to 1."""
+
+    def new_id(self) -> str:
+        """A UUID derived from (run, prompt, call number): the same on every re-run."""
+
+    def seed_for(self, index: int) -> int:
+        """The seed that the next `sample` call will use for its ``index``-th continuation."""
+
+    def keep(self, record: Response | Critique | Preference | Score) -> None:
+        """Add a record to the prompt's trace. The building blocks call this; methods need not."""

@@ -1,0 +1,189 @@
+"""The recipe schema and its loader: method + settings + human gate + training objective + gate.
+
+A recipe is one small YAML in `loop/recipes/`; the folder is the registry. Unknown keys are errors,
+so a misspelt setting cannot be silently ignored.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from loop.records import RowKind
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be read; the message says which file, which key and why."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PromptsPart(_Strict):
+    """Which train prompts an iteration works on."""
+
+    limit: int = Field(800, ge=1, description="at most this many train prompts, drawn by seed")
+
+
+class AnnotatePart(_Strict):
+    """The human gate: what people are asked, and how much of it."""
+
+    kind: Literal["step_critique", "preference", "none"] = "step_critique"
+    take: int = Field(40, ge=0, description="how many annotation tasks to make")
+    overlap: int = Field(1, ge=1, le=5, description="different people per task")
+    order: Literal["convincing_wrong", "random", "first_come"] = "convincing_wrong"
+    show_model_critique: bool = True
+    show_reference: bool = False
+
+
+class CuratePart(_Strict):
+    """Which products become examples, and the limits on them."""
+
+    rows: tuple[RowKind, ...] = (RowKind.SAMPLE,)
+    accept: Literal["verifier", "self_verdict", "people"] = Field(
+        "verifier", description="what accepts a response nobody annotated: a checker, the model's own verdict, nothing"
+    )
+    max_per_prompt: int = Field(10, ge=1, description="cap, so that easy prompts do not dominate")
+    replay: Literal["none", "all"] = Field("none", description="also the accepted examples of earlier iterations")
+    continuations: int = Field(4, ge=0, description="tries to finish a corrected trajectory from the good prefix")
+
+
+class FinetunePart(_Strict):
+    """A LoRA run. ``start`` names the weights the adapter starts from (ReST-EM, SELF restart: base)."""
+
+    objective: Literal["sft", "dpo"] = "sft"
+    start: Literal["base", "champion"] = "base"
+    epochs: float = Field(2, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(16, ge=1)
+    grad_accum: int = Field(1, ge=1)
+    max_length: int = Field(512, ge=16, description="tokens; longer rows are dropped and counted, never cut")
+    lora_rank: int = Field(16, ge=1)
+    lora_alpha: int = Field(32, ge=1)
+    beta: float = Field(0.1, gt=0, description="DPO only")
+    sft_weight: float = Field(0.0, ge=0, description="DPO only: weight of the added NLL on the chosen side")
+    min_rows: int = Field(16, ge=1, description="fewer rows than this: the iteration ends without training")
+
+
+class EvaluatePart(_Strict):
+    limit: int = Field(2000, ge=1, description="at most this many held-out prompts")
+    max_new_tokens: int = Field(160, ge=1)
+
+
+class GatePart(_Strict):
+    """When a challenger replaces the champion."""
+
+    min_prompts: int = Field(200, ge=1, description="fewer paired held-out prompts than this: hold")
+    min_effect: float = Field(0.0, ge=0, le=1, description="least gain in held-out accuracy (0.02 = 2 points)")
+    alpha: float = Field(0.05, gt=0, lt=1, description="two-sided McNemar level")
+    guard_tolerance: float = Field(0.05, ge=0, le=1, description="most a guard metric may fall")
+
+
+class Recipe(_Strict):
+    """One runnable way of improving a model."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    version: int = Field(ge=1)
+    title: str
+    paper: str = ""
+    summary: str
+    method: str = Field(description="module name in loop/methods")
+    settings: dict[str, Any] = Field(default_factory=dict, description="checked by the method's own Settings")
+    feedback_source: Literal["verifier", "self", "people", "mixed"]
+    needs: tuple[Literal["reference", "verifier", "logprobs", "code", "people"], ...] = ()
+    uses_gold_at: Literal["never", "data", "select", "stop", "eval"]
+    prompts: PromptsPart = PromptsPart()
+    annotate: AnnotatePart = AnnotatePart()
+    curate: CuratePart = CuratePart()
+    finetune: FinetunePart = FinetunePart()
+    evaluate: EvaluatePart = EvaluatePart()
+    gate: GatePart = GatePart()
+
+    @model_validator(mode="after")
+    def _pairs_need_dpo(self) -> Recipe:
+        pairs = {RowKind.STEP_PAIR, RowKind.PREFERENCE}
+        if self.finetune.objective == "dpo" and not pairs & set(self.curate.rows):
+            raise ValueError("finetune.objective dpo needs step_pair or preference in curate.rows")
+        if self.finetune.objective == "sft" and pairs & set(self.curate.rows):
+            raise ValueError("finetune.objective sft cannot train step_pair or preference rows")
+        return self
+
+
+@cache
+def method_names() -> tuple[str, ...]:
+    """Every module in loop/methods, by name: the folder is the registry."""
+    import loop.methods
+
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(loop.methods.__path__)))
+
+
+def method_named(name: str) -> ModuleType:
+    """The method module: it has ``Settings`` (pydantic) and ``async improve(prompt, model, p)``.
+
+    Raises:
+        RecipeError: no such module.
+    """
+    if name not in method_names():
+        raise RecipeError(f"no method called {name!r} in loop/methods; there are: {', '.join(method_names())}")
+    return importlib.import_module(f"loop.methods.{name}")
+
+
+def recipe_parse(data: Any, where: str) -> Recipe:
+    """Validate a recipe mapping; ``where`` names its source in errors.
+
+    Raises:
+        RecipeError: with every offending key.
+    """
+    if not isinstance(data, dict):
+        raise RecipeError(f"{where}: expected keys and values, found {type(data).__name__}")
+    try:
+        recipe = Recipe.model_validate(data)
+        method_named(recipe.method).Settings.model_validate(recipe.settings)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
+        raise RecipeError(f"{where}: " + "; ".join(lines)) from error
+    return recipe
+
+
+def recipe_load(path: Path) -> Recipe:
+    """Read one recipe file.
+
+    Raises:
+        RecipeError: unreadable YAML, unknown keys, bad values, or a name that is not the file's.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path.name}: cannot be read: {error}") from error
+    recipe = recipe_parse(data, path.name)
+    if recipe.name != path.stem:
+        raise RecipeError(f"{path.name}: name is {recipe.name!r} but the file is called {path.stem!r}")
+    return recipe
+
+
+def recipes() -> dict[str, Recipe]:
+    """All recipes of the repository, by name."""
+    return {path.stem: recipe_load(path) for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe called ``name``.
+
+    Raises:
+        RecipeError: no such recipe, or it cannot be read.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
+        raise RecipeError(f"no recipe called {name!r}; there are: {known}")
+    return recipe_load(path)
