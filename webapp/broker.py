@@ -1,0 +1,24 @@
+"""The web's side of the queue: sends wake-ups by task name. It never imports the workers."""
+
+from celery import Celery
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+_app = Celery("whetstone", set_as_current=False)
+_app.config_from_object("django.conf:settings", namespace="CELERY")
+
+LOOK = "workers.look"
+
+
+def announce(queue: str) -> bool:
+    """Tell the workers of ``queue`` to look for work. False when the broker cannot be reached.
+
+    A lost wake-up costs time only: the scheduler re-announces whatever is still queued.
+    """
+    if settings.CELERY_BROKER_URL.startswith("memory://"):
+        return False  # the test run: nobody listens
+    try:
+        _app.send_task(LOOK, args=[queue], queue=queue, retry=False)
+    except (OperationalError, OSError):
+        return False
+    return True

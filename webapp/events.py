@@ -1,0 +1,1 @@
+"""Live events. Filled in beside the pages that use them."""

@@ -1,0 +1,1 @@
+from webapp.settings.base import *  # noqa: F403

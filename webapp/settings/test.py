@@ -1,0 +1,12 @@
+"""Settings of the test run: quick hashing, eager broker-less tasks, a throw-away var folder."""
+
+import os
+import tempfile
+
+os.environ.setdefault("WHETSTONE_VAR", tempfile.mkdtemp(prefix="whetstone-test-"))
+
+from webapp.settings.base import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"
+AXES_ENABLED = False

@@ -1,0 +1,164 @@
+"""What the model said: responses, their steps, critiques, preferences and scores, with lineage.
+
+Primary keys of machine records are UUIDs derived from (run, prompt, call), so a repeated write of
+the same work is a conflict, never a second row.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from loop import records
+from webapp.projects.models import Prompt
+
+VERDICTS = [(v.value, v.value) for v in records.Verdict]
+
+
+class Response(models.Model):
+    """One sample of the model (or a person's correction), split once into steps."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="responses")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    origin = models.CharField(max_length=12, choices=[(o.value, o.value) for o in records.Origin])
+    text = models.TextField()
+    answer = models.TextField(null=True)
+    finish = models.CharField(max_length=8, default="stop")
+    token_ids = ArrayField(models.IntegerField(), default=list)
+    logprobs = ArrayField(models.FloatField(), default=list)
+    sampling = models.JSONField(default=dict)
+    seed = models.BigIntegerField(default=0)
+    model_version = models.ForeignKey("registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    dialect = models.CharField(max_length=40, blank=True)
+    verdict = models.CharField(
+        max_length=8, choices=VERDICTS, default="unknown", help_text="The checker's, copied from its score for filters."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["iteration", "verdict"])]
+
+    def record(self, steps: "list[Step] | None" = None) -> records.Response:
+        """The loop's record. Reads ``self.steps`` unless given: prefetch it for lists."""
+        rows = sorted(self.steps.all() if steps is None else steps, key=lambda s: s.index)
+        return records.Response(
+            id=str(self.pk),
+            prompt_id=str(self.prompt_id),
+            text=self.text,
+            steps=tuple(s.record() for s in rows),
+            origin=records.Origin(self.origin),
+            parent_id=str(self.parent_id) if self.parent_id else None,
+            answer=self.answer,
+            finish=self.finish,
+            token_ids=tuple(self.token_ids),
+            logprobs=tuple(self.logprobs),
+            sampling=records.Sampling(**{**self.sampling, "stop": tuple(self.sampling.get("stop", ()))}),
+            seed=self.seed,
+            dialect=self.dialect,
+        )
+
+
+class Step(models.Model):
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="steps")
+    index = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    start = models.PositiveIntegerField(help_text="Character offset into the response.")
+    end = models.PositiveIntegerField()
+    token_start = models.PositiveIntegerField(null=True)
+    token_end = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["response", "index"], name="step_once")]
+        ordering = ["index"]
+
+    def record(self) -> records.Step:
+        return records.Step(self.index, self.text, self.start, self.end, self.token_start, self.token_end)
+
+
+class Critique(models.Model):
+    """A judgement of a response by a person, a model or a program.
+
+    ``marks[i]`` is -1, 0, +1 or null (unjudged); ``first_error`` is 0-based, null = none.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="critiques")
+    author_kind = models.CharField(max_length=8, choices=[(a.value, a.value) for a in records.Author])
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    annotation = models.OneToOneField(
+        "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="critique"
+    )
+    model_version = models.ForeignKey("registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    marks = ArrayField(models.SmallIntegerField(null=True), default=list)
+    first_error = models.PositiveSmallIntegerField(null=True)
+    verdict = models.CharField(max_length=8, choices=VERDICTS)
+    comments = models.JSONField(default=dict, help_text="Step index -> comment.")
+    corrections = models.JSONField(default=dict, help_text="Step index -> corrected step.")
+    text = models.TextField(blank=True)
+    parsed = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def record(self) -> records.Critique:
+        return records.Critique(
+            id=str(self.pk),
+            response_id=str(self.response_id),
+            author=records.Author(self.author_kind),
+            marks=tuple(None if m is None else records.Mark(m) for m in self.marks),
+            first_error=self.first_error,
+            verdict=records.Verdict(self.verdict),
+            comments={int(k): v for k, v in self.comments.items()},
+            corrections={int(k): v for k, v in self.corrections.items()},
+            text=self.text,
+            parsed=self.parsed,
+        )
+
+
+class Preference(models.Model):
+    """Which of several responses is better. ``winner`` indexes ``response_ids``; null = tie or all bad."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="preferences")
+    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="+")
+    response_ids = ArrayField(models.UUIDField())
+    winner = models.PositiveSmallIntegerField(null=True)
+    strength = models.FloatField(default=1.0)
+    all_bad = models.BooleanField(default=False)
+    rationale = models.TextField(blank=True)
+    author_kind = models.CharField(max_length=8, choices=[(a.value, a.value) for a in records.Author])
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    annotation = models.OneToOneField(
+        "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="preference"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def record(self) -> records.Preference:
+        return records.Preference(
+            id=str(self.pk),
+            prompt_id=str(self.prompt_id),
+            response_ids=tuple(str(r) for r in self.response_ids),
+            winner=self.winner,
+            author=records.Author(self.author_kind),
+            strength=self.strength,
+            all_bad=self.all_bad,
+            rationale=self.rationale,
+        )
+
+
+class Score(models.Model):
+    """A number or verdict with a name, about one response."""
+
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="scores")
+    name = models.CharField(max_length=40)
+    value = models.FloatField(null=True)
+    verdict = models.CharField(max_length=8, choices=VERDICTS, default="unknown")
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["response", "name"], name="score_once")]
+
+    def record(self) -> records.Score:
+        return records.Score(str(self.response_id), self.name, self.value, records.Verdict(self.verdict), self.detail)

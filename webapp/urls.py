@@ -1,0 +1,12 @@
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("webapp.accounts.urls")),
+    path("", include("webapp.projects.urls")),
+    path("", include("webapp.annotate.urls")),
+    path("", include("webapp.iterations.urls")),
+    path("", include("webapp.registry.urls")),
+    path("api/", include("webapp.api.urls")),
+    path("admin/", admin.site.urls),
+]
