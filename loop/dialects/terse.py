@@ -1,0 +1,139 @@
+"""The seed model's wording: short lines that a model of a few million parameters can learn.
+
+Solution, one step per line::
+
+    3 * 12 = 36
+    36 + 9 = 45
+    Answer: 45
+
+Critique, one line per step up to the first error, then the verdict::
+
+    1: good
+    2: wrong -> 36 + 9 = 45 # wrong result
+    Verdict: wrong
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from loop.dialects import ReadCritique
+from loop.records import Critique, Mark, Message, Prompt, Response, Step, Verdict
+
+_WORDS: dict[Mark | None, str] = {
+    Mark.GOOD: "good",
+    Mark.NEUTRAL: "neutral",
+    Mark.WRONG: "wrong",
+    None: "unjudged",
+}
+_MARKS = {word: mark for mark, word in _WORDS.items()}
+_VERDICTS = {v.value: v for v in (Verdict.RIGHT, Verdict.WRONG, Verdict.UNKNOWN)}
+_LINE = re.compile(r"(\d+): (good|neutral|wrong|unjudged)(?: -> (?! )([^#]*[^# ]))?(?: # (\S(?:.*\S)?))?")
+_VERDICT = re.compile(r"Verdict: (right|wrong|unknown)")
+_ANSWER = re.compile(r"^Answer: (\S.*?)\s*$", re.MULTILINE)
+_LETTERS = "ABCDEFGH"
+
+
+class Terse:
+    """Implements `loop.dialects.Dialect`."""
+
+    name = "terse-1"
+
+    def solve(self, prompt: Prompt) -> tuple[Message, ...]:
+        return prompt.messages
+
+    def critique(self, prompt: Prompt, response: Response) -> tuple[Message, ...]:
+        return _asked(prompt, f"Draft:\n{response.text}\nCheck:")
+
+    def refine(
+        self, prompt: Prompt, response: Response, critiques: Sequence[Critique]
+    ) -> tuple[Message, ...]:
+        notes = [f"Notes:\n{self.write_critique(critique, response)}" for critique in critiques]
+        return _asked(prompt, "\n".join([f"Draft:\n{response.text}", *notes, "Rewrite:"]))
+
+    def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]:
+        """Raises ValueError unless there are 2 to 8 responses."""
+        if not 2 <= len(responses) <= len(_LETTERS):
+            raise ValueError(f"can compare 2 to {len(_LETTERS)} responses, not {len(responses)}")
+        shown = [f"{letter}:\n{r.text}" for letter, r in zip(_LETTERS, responses, strict=False)]
+        return _asked(prompt, "\n".join([*shown, "Better:"]))
+
+    def split_steps(self, text: str) -> tuple[Step, ...]:
+        """Every line with something on it is a step; spans leave out the space around it."""
+        steps: list[Step] = []
+        offset = 0
+        for line in text.split("\n"):
+            content = line.strip()
+            if content:
+                start = offset + line.index(content)
+                steps.append(Step(len(steps), content, start, start + len(content)))
+            offset += len(line) + 1
+        return tuple(steps)
+
+    def join_steps(self, steps: Sequence[str]) -> str:
+        return "\n".join(steps)
+
+    def read_answer(self, text: str) -> str | None:
+        stated = _ANSWER.findall(text)
+        return stated[-1] if stated else None
+
+    def read_critique(self, text: str, response: Response) -> ReadCritique | None:
+        lines = text.strip().split("\n")
+        verdict = _VERDICT.fullmatch(lines[-1].strip())
+        if verdict is None:
+            return None
+        marks: list[Mark | None] = []
+        comments: dict[int, str] = {}
+        corrections: dict[int, str] = {}
+        for index, line in enumerate(lines[:-1]):
+            read = _LINE.fullmatch(line.strip())
+            if read is None or int(read[1]) != index + 1 or Mark.WRONG in marks:
+                return None
+            marks.append(_MARKS[read[2]])
+            if read[3]:
+                corrections[index] = read[3]
+            if read[4]:
+                comments[index] = read[4]
+        first_error = marks.index(Mark.WRONG) if Mark.WRONG in marks else None
+        count = len(response.steps)
+        if len(marks) > count or (first_error is None and len(marks) != count):
+            return None
+        marks += [None] * (count - len(marks))
+        return ReadCritique(tuple(marks), first_error, _VERDICTS[verdict[1]], comments, corrections)
+
+    def write_critique(self, critique: Critique | ReadCritique, response: Response) -> str:
+        """What comes after the first error is not written: it is unjudged by definition.
+
+        Raises:
+            ValueError: the critique does not have one mark per step of the response.
+        """
+        if len(critique.marks) != len(response.steps):
+            raise ValueError(f"{len(critique.marks)} marks do not fit {len(response.steps)} steps")
+        lines = []
+        for index, mark in enumerate(critique.marks):
+            wrong = index == critique.first_error or mark is Mark.WRONG
+            line = f"{index + 1}: {_WORDS[Mark.WRONG if wrong else mark]}"
+            if correction := _one_line(critique.corrections.get(index, "")).replace("#", ""):
+                line += f" -> {correction.strip()}"
+            if comment := _one_line(critique.comments.get(index, "")):
+                line += f" # {comment}"
+            lines.append(line)
+            if wrong:
+                break
+        verdict = critique.verdict if critique.verdict.value in _VERDICTS else Verdict.UNKNOWN
+        return "\n".join([*lines, f"Verdict: {verdict.value}"])
+
+    def read_judgement(self, text: str, n: int) -> int | None:
+        answer = text.strip()
+        return _LETTERS.index(answer) if len(answer) == 1 and answer in _LETTERS[:n] else None
+
+
+def _asked(prompt: Prompt, task: str) -> tuple[Message, ...]:
+    """The prompt with a task about it in the same last user turn: one shape for the model to learn."""
+    *earlier, last = prompt.messages
+    return (*earlier, Message(last.role, f"{last.content}\n{task}"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
