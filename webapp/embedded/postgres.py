@@ -167,7 +167,8 @@ class Postgres:
         self._tool([*initdb, f"--locale={locale}", "--no-sync"])
         single = [str(self.binaries / "postgres"), "--single", "-F", "-D", str(part), "postgres"]
         self._tool(single, f"CREATE DATABASE {DATABASE};\n")
-        os.sync()  # the rename below promises that everything before it is on disk
+        if not set(NO_DURABILITY) & set(self.settings):
+            os.sync()  # the rename below promises that everything before it is on disk
         part.rename(self.data)
 
     def _check_version(self) -> None:

@@ -99,7 +99,8 @@ def command_line(pid: int) -> str:
         return ""
 
 
-def _pids() -> Iterable[int]:
+def all_pids() -> Iterable[int]:
+    """Every process id on this machine (Linux; empty elsewhere)."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit()) if sys.platform == "linux" else ()
 
 
@@ -107,7 +108,7 @@ def marked(run_id: str) -> list[int]:
     """Every living process that inherited the mark of the supervisor run `run_id`, but ourselves."""
     needle = f"{RUN_MARK}={run_id}".encode()
     found = []
-    for pid in _pids():
+    for pid in all_pids():
         with contextlib.suppress(OSError):
             if needle in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 found.append(pid)
@@ -117,7 +118,7 @@ def marked(run_id: str) -> list[int]:
 def working_in(folder: Path) -> list[int]:
     """Living processes whose current folder is `folder` (a server's orphaned helpers)."""
     found = []
-    for pid in _pids():
+    for pid in all_pids():
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/cwd") == str(folder) and alive(pid):
                 found.append(pid)

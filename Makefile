@@ -1,0 +1,16 @@
+# Thin names for ./run, which does the work.
+.PHONY: setup up demo test lint bench chaos manage e2e load gpu
+setup up demo lint chaos:
+	@./run $@
+bench:
+	@./run bench $(ARGS)
+test:
+	@./run test $(ARGS)
+manage: # make manage ARGS="prompts_import --help"
+	@./run manage $(ARGS)
+e2e: # the browser tests alone
+	@./run test -m browser $(ARGS)
+load:
+	@./run test -n 0 -m load $(ARGS)
+gpu:
+	@./run test -n 0 -m gpu $(ARGS)
