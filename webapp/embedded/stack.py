@@ -66,20 +66,38 @@ def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> list
     # Open event streams never end by themselves; two seconds is enough for everything else.
     programs = [program("web", [*web, "--no-access-log", "--timeout-graceful-shutdown", "2"])]
     for queue, threads in WORKER_THREADS.items():
-        celery = [bin_ / "python", "-m", "celery", "-A", "workers.app", "worker", "-Q", queue, "-n", f"{queue}@%h"]
+        celery = [
+            bin_ / "python",
+            "-m",
+            "celery",
+            "-A",
+            "workers.app",
+            "worker",
+            "-Q",
+            queue,
+            "-n",
+            f"{queue}@%h",
+        ]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         programs.append(program(f"worker-{queue}", [*celery, "-P", "threads", "-c", str(threads), *quiet]))
     programs.append(program("scheduler", _manage(layout, "scheduler")))
     return programs
 
 
-def _start(layout: Layout, supervisor: Supervisor, services: Services, host: str, port: int, *, seed: bool) -> None:
+def _start(
+    layout: Layout, supervisor: Supervisor, services: Services, host: str, port: int, *, seed: bool
+) -> None:
     """Everything in order; returns when the web server answers."""
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104
     url = f"http://{shown}:{port}"
     env = services.environment() | {"WHETSTONE_URL": url}
     supervisor.state.update(
-        url=url, host=host, port=port, DATABASE_URL=env["DATABASE_URL"], REDIS_URL=env["REDIS_URL"], var=str(layout.var)
+        url=url,
+        host=host,
+        port=port,
+        DATABASE_URL=env["DATABASE_URL"],
+        REDIS_URL=env["REDIS_URL"],
+        var=str(layout.var),
     )
     services.start_under(supervisor)
     if supervisor.run_once("migrate", _manage(layout, "migrate", "--no-input", "-v", "1"), env, layout.root):
@@ -95,7 +113,9 @@ def _start(layout: Layout, supervisor: Supervisor, services: Services, host: str
     if not supervisor.watch(lambda: checks.address_answers(url) or None, WEB_SECONDS):
         if supervisor.stop_asked.is_set():
             raise Stopped
-        raise Refusal(f"The web server did not answer within {WEB_SECONDS:.0f} s; {layout.log / 'web.log'} says why.")
+        raise Refusal(
+            f"The web server did not answer within {WEB_SECONDS:.0f} s; {layout.log / 'web.log'} says why."
+        )
 
 
 def _supervised(layout: Layout, body: Callable[[Supervisor, Services], int], *, quiet: bool = False) -> int:
@@ -128,7 +148,9 @@ def up(layout: Layout) -> int:
     lock = _take_place(layout)
     if lock is None:
         state = read_state(layout)
-        print(f"Whetstone already runs at {state.get('url', 'its address')} (process {state.get('supervisor', '?')}).")
+        print(
+            f"Whetstone already runs at {state.get('url', 'its address')} (process {state.get('supervisor', '?')})."
+        )
         return 0
     checks.refuse_full_disk(layout.var, checks.FREE_BYTES_TO_RUN)
     checks.refuse_damaged_seed_model(layout.root)
@@ -157,7 +179,9 @@ def demo(layout: Layout, words: list[str]) -> int:
     layout = Layout(layout.root, layout.var / "demo")
     lock = _take_place(layout)
     if lock is None:
-        raise Refusal(f"A demo already runs (process {read_state(layout).get('supervisor', '?')}): wait for its end.")
+        raise Refusal(
+            f"A demo already runs (process {read_state(layout).get('supervisor', '?')}): wait for its end."
+        )
     host, port = checks.address()
     if not checks.port_is_free(host, port):
         port = checks.any_free_port(host)
@@ -167,9 +191,14 @@ def demo(layout: Layout, words: list[str]) -> int:
     def play(supervisor: Supervisor, services: Services) -> int:
         print("Starting the database, the web server and the workers ...", flush=True)
         _start(layout, supervisor, services, host, port, seed=False)
-        env = services.environment() | {"WHETSTONE_URL": supervisor.state["url"], processes.RUN_MARK: supervisor.run_id}
+        env = services.environment() | {
+            "WHETSTONE_URL": supervisor.state["url"],
+            processes.RUN_MARK: supervisor.run_id,
+        }
         env["PYTHONUNBUFFERED"] = "1"
-        command = subprocess.Popen([str(a) for a in _manage(layout, "demo", *words)], env=env, cwd=layout.root)
+        command = subprocess.Popen(
+            [str(a) for a in _manage(layout, "demo", *words)], env=env, cwd=layout.root
+        )
         status = supervisor.watch(command.poll)
         if status is None:  # asked to stop
             command.terminate()
@@ -206,7 +235,12 @@ def manage(layout: Layout, words: list[str]) -> int:
     state = {} if lock.try_take(shared=True) else read_state(layout)
     lock.release()
     for name in ("DATABASE_URL", "REDIS_URL"):
-        if name in state and not os.environ.get(name) and "host=/" not in state[name] and "socket" not in state[name]:
+        if (
+            name in state
+            and not os.environ.get(name)
+            and "host=/" not in state[name]
+            and "socket" not in state[name]
+        ):
             os.environ[name] = state[name]  # the running one was started with a server from outside
     services = Services.of(layout)
     with running(services):

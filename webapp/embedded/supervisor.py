@@ -230,7 +230,9 @@ class Supervisor:
                     processes.send(_group(child.pid or 0) or [child.pid or 0], signal.SIGKILL)
             if not last:  # grandchildren in sessions of their own, before their database goes
                 keep = {c.pid for c in self._children.values() if c.program.stop_last}
-                processes.send([p for p in processes.marked(self.run_id) if p not in keep and not _serves(p, keep)], 9)
+                processes.send(
+                    [p for p in processes.marked(self.run_id) if p not in keep and not _serves(p, keep)], 9
+                )
         processes.send(processes.marked(self.run_id), signal.SIGKILL)
         for child in self._children.values():
             if child.process is not None:
@@ -242,7 +244,9 @@ class Supervisor:
     def write_state(self) -> None:
         """Publish addresses and pids, whole or not at all."""
         children = {
-            name: {"pid": child.pid, "restarts": child.restarts} for name, child in self._children.items() if child.pid
+            name: {"pid": child.pid, "restarts": child.restarts}
+            for name, child in self._children.items()
+            if child.pid
         }
         state = {"supervisor": os.getpid(), "run_id": self.run_id, **self.state, "children": children}
         part = self._state_file.with_suffix(".new")

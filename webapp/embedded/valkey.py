@@ -24,7 +24,9 @@ def find_binary(layout: Layout) -> Path:
     for name in ("valkey-server", "redis-server"):
         if path := shutil.which(name):
             return Path(path)
-    raise Refusal("No Valkey or Redis found: run `./run setup`, install one, or set REDIS_URL to a running server.")
+    raise Refusal(
+        "No Valkey or Redis found: run `./run setup`, install one, or set REDIS_URL to a running server."
+    )
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,16 @@ class Valkey:
 
     def argv(self) -> list[str]:
         options = "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec --daemonize no"
-        return [str(self.binary), "--unixsocket", str(self.socket), "--dir", str(self.data), "--save", "", *options.split()]
+        return [
+            str(self.binary),
+            "--unixsocket",
+            str(self.socket),
+            "--dir",
+            str(self.data),
+            "--save",
+            "",
+            *options.split(),
+        ]
 
     def prepare(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)

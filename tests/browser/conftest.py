@@ -1,0 +1,42 @@
+"""Chromium from the system, driven by Playwright, and the accessibility check."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+FLAGS = (
+    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+# Playwright's synchronous API runs an event loop in this thread, in which Django would refuse its ORM.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The system's Chromium: Playwright's own download is not needed."""
+    return {**browser_type_launch_args, "executable_path": shutil.which("chromium"), "args": FLAGS.split()}
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], list[str]]:
+    """`axe(page)` lists the serious and critical accessibility violations of the page as it stands."""
+    script = AXE.read_text()
+
+    def check(page: Page) -> list[str]:
+        page.evaluate(script)  # evaluated, not injected: a strict content policy stays in force
+        found = page.evaluate("axe.run().then(result => result.violations)")
+        return [
+            f"{v['impact']}: {v['id']}: {v['help']} ({'; '.join(' '.join(map(str, n['target'])) for n in v['nodes'][:3])})"
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+
+    return check

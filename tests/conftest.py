@@ -1,0 +1,120 @@
+"""What every test gets: a database of its own, no way to the network, and a plain word on what was not run."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from webapp.embedded.layout import ROOT, Layout
+from webapp.embedded.postgres import NO_DURABILITY, Postgres
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
+os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings.test"
+
+_LOCAL = ("127.", "::1", "localhost")
+_STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]"]]()
+_REASONS = {
+    "browser": "no Chromium on PATH",
+    "load": "only by `make load`",
+    "chaos": "only by `make chaos`",
+    "gpu": "only by `make gpu`",
+    "data": "public data not found",
+}
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: a test that reaches for another machine fails at that line."""
+    if event == "socket.connect":
+        connection, address = arguments
+        if getattr(connection, "family", None) == socket.AF_UNIX or not isinstance(address, tuple):
+            return
+        host = address[0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    name = host.decode() if isinstance(host, bytes) else host
+    if name and not str(name).startswith(_LOCAL):
+        raise RuntimeError(f"A test tried to reach {name}: tests may use this machine only.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One database for the whole run; the processes of xdist inherit its address."""
+    sys.addaudithook(_refuse_network)
+    if not (hasattr(config, "workerinput") or os.environ.get("DATABASE_URL") or config.option.collectonly):
+        _start_database(config)
+    from django.conf import settings
+
+    assert settings.DATABASES  # read now, with the address in place: pytest-django sets up what is configured
+
+
+def _start_database(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="whetstone-pg-"))
+    folder.chmod(0o755)  # the server may run as another user; its own folder below is private
+    postgres = Postgres.of(Layout(ROOT, folder), extra=NO_DURABILITY)
+    process = postgres.start(folder / "postgres.log", death_signal=signal.SIGQUIT)
+    os.environ["DATABASE_URL"] = postgres.url
+    config.stash[_STATE] = (folder, postgres, process)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _STATE in config.stash:
+        folder, postgres, process = config.stash[_STATE]
+        postgres.stop()
+        process.wait()
+        del os.environ["DATABASE_URL"]
+        shutil.rmtree(postgres.sockets, ignore_errors=True)
+        shutil.rmtree(postgres.data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests share one process (one Chromium at a time), and are skipped where there is none."""
+    missing = shutil.which("chromium") is None
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=_REASONS["browser"]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly which kinds of test did not run, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped if report.longrepr
+    )
+    lines = [f"{count} skipped: {reason}" for reason, count in reasons.most_common()]
+    expression = terminalreporter.config.option.markexpr
+    lines += [f"{kind} tests not run: {_REASONS[kind]}" for kind in _REASONS if f"not {kind}" in expression]
+    if lines:
+        terminalreporter.section("not run here")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The public data sets: WHETSTONE_DATA, else beside the checkout; the test is skipped without them."""
+    folder = Path(os.environ.get("WHETSTONE_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(_REASONS["data"])
+    return folder
+
+
+@pytest.fixture
+def var_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder that the server's account can reach (pytest's own are private)."""
+    folder = Path(tempfile.mkdtemp(prefix="wh-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
