@@ -67,7 +67,7 @@ class ScoredText:
 
 
 class Engine(Protocol):
-    """A thing that runs a model. Implementations: `workers.engines.*`; `tests/fakes.py` for tests."""
+    """A thing that runs a model. Implementations: `workers.engines.*`; `loop.scripted` for tests."""
 
     name: str
 
@@ -76,6 +76,13 @@ class Engine(Protocol):
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
         """One result per request, in order."""
+
+
+class TokenSpans(Protocol):
+    """Optional for an engine: where each token lies, so that steps get token offsets."""
+
+    def token_spans(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Character span of each token in the text these tokens decode to."""
 
 
 class Model(Protocol):

@@ -33,8 +33,14 @@ class Dialect(Protocol):
     def critique(self, prompt: Prompt, response: Response) -> tuple[Message, ...]: ...
 
     def refine(
-        self, prompt: Prompt, response: Response, critiques: Sequence[Critique]
-    ) -> tuple[Message, ...]: ...
+        self,
+        prompt: Prompt,
+        response: Response,
+        critiques: Sequence[Critique],
+        history: Sequence[tuple[Response, Sequence[Critique]]] = (),
+    ) -> tuple[Message, ...]:
+        """Ask for a rewrite of ``response``. ``history``: earlier drafts and their critiques, oldest
+        first; a dialect for a small context may leave it out."""
 
     def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]: ...
 

@@ -47,8 +47,13 @@ class Terse:
         return _asked(prompt, f"Draft:\n{response.text}\nCheck:")
 
     def refine(
-        self, prompt: Prompt, response: Response, critiques: Sequence[Critique]
+        self,
+        prompt: Prompt,
+        response: Response,
+        critiques: Sequence[Critique],
+        history: Sequence[tuple[Response, Sequence[Critique]]] = (),
     ) -> tuple[Message, ...]:
+        """Only the last draft and its critiques: the small model was taught no longer history."""
         notes = [f"Notes:\n{self.write_critique(critique, response)}" for critique in critiques]
         return _asked(prompt, "\n".join([f"Draft:\n{response.text}", *notes, "Rewrite:"]))
 

@@ -1,0 +1,100 @@
+"""Several people's judgements of one response or comparison become one, by majority.
+
+A tie is not decided by chance: it needs adjudication, and until then it trains nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from loop.records import Critique, Mark, Preference, Verdict
+
+TIE = "people disagree: needs adjudication"
+NOBODY = "nobody judged it"
+UNSURE = "whoever judged it was not sure"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedCritique:
+    """``critique`` is None when there is no agreed judgement; ``reason`` then says why."""
+
+    critique: Critique | None
+    reason: str = ""
+    sources: tuple[str, ...] = ()  # ids of the critiques that were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPreference:
+    preference: Preference | None
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+
+
+def agreed_critique(critiques: Sequence[Critique]) -> AgreedCritique:
+    """The judgement that more people share than any other: same first error, or no error and same verdict.
+
+    Marks, comments and corrections come from those who share it; the first person's where they differ.
+    """
+    sources = tuple(c.id for c in critiques)
+    if not critiques:
+        return AgreedCritique(None, NOBODY)
+    sure = [c for c in critiques if c.first_error is not None or c.verdict.decided]
+    if not sure:
+        return AgreedCritique(None, UNSURE, sources)
+    winner = _majority([_judgement(c) for c in sure])
+    if winner is None:
+        return AgreedCritique(None, TIE, sources)
+    side = [c for c in sure if _judgement(c) == winner[0]]
+    merged = replace(
+        side[0],
+        marks=_filled(side[0]),
+        comments={i: t for c in reversed(side) for i, t in c.comments.items()},
+        corrections={i: t for c in reversed(side) for i, t in c.corrections.items()},
+    )
+    return AgreedCritique(merged, "", sources)
+
+
+def agreed_preference(preferences: Sequence[Preference]) -> AgreedPreference:
+    """The majority winner among preferences over the same set of responses (any order)."""
+    sources = tuple(p.id for p in preferences)
+    if not preferences:
+        return AgreedPreference(None, NOBODY)
+    winner = _majority([_choice(p) for p in preferences])
+    if winner is None:
+        return AgreedPreference(None, TIE, sources)
+    first = next(p for p in preferences if _choice(p) == winner[0])
+    return AgreedPreference(first, "", sources)
+
+
+def _judgement(critique: Critique) -> tuple[int | None, Verdict | None]:
+    # Where a first error is marked, the position is the judgement; the verdict follows from it.
+    return critique.first_error, critique.verdict if critique.first_error is None else None
+
+
+def _choice(preference: Preference) -> tuple[str | None, bool]:
+    winner = preference.winner
+    return (None if winner is None else preference.response_ids[winner]), preference.all_bad
+
+
+def _filled(critique: Critique) -> tuple[Mark | None, ...]:
+    """Whoever marks the first error, or calls the whole right, says that what comes before is good."""
+    if critique.first_error is None and critique.verdict is not Verdict.RIGHT:
+        return critique.marks
+    end = len(critique.marks) if critique.first_error is None else critique.first_error
+    return tuple(
+        Mark.GOOD if i < end and m is None else Mark.WRONG if i == critique.first_error else m
+        for i, m in enumerate(critique.marks)
+    )
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _majority(votes: Sequence[T]) -> tuple[T] | None:
+    ranked = Counter(votes).most_common(2)
+    if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
+        return None
+    return (ranked[0][0],)

@@ -1,0 +1,24 @@
+"""Curation: from what the model and people said to training rows, with a reason for every drop."""
+
+from loop.curate.build import curate
+from loop.curate.critiques import critique_rows, refinement_rows
+from loop.curate.material import Candidate, LeakError, Material, funnel
+from loop.curate.pairs import preference_pairs, step_pairs
+from loop.curate.samples import accepted_samples
+from loop.curate.shuffle import shuffle_verdicts
+from loop.curate.trajectories import corrected_trajectories
+
+__all__ = [
+    "Candidate",
+    "LeakError",
+    "Material",
+    "accepted_samples",
+    "corrected_trajectories",
+    "critique_rows",
+    "curate",
+    "funnel",
+    "preference_pairs",
+    "refinement_rows",
+    "shuffle_verdicts",
+    "step_pairs",
+]

@@ -1,0 +1,180 @@
+"""What curation reads (`Material`, one per prompt) and what it gives (`Candidate`, kept or dropped)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loop.annotate.aggregate import AgreedCritique, agreed_critique
+from loop.records import Critique, Preference, Prompt, Response, RowKind, Score, Split, TrainRow, Verdict
+
+Accept = Literal["verifier", "self_verdict", "people"]
+KEPT = "kept"
+_MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.I)
+
+
+class LeakError(ValueError):
+    """A held-out or probe prompt came up for training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything known about one prompt that training may use. Raises LeakError unless the prompt is a
+    train prompt: nothing built from Material can leak."""
+
+    prompt: Prompt
+    responses: tuple[Response, ...] = ()
+    scores: tuple[Score, ...] = ()
+    critiques: tuple[Critique, ...] = ()  # the model's own
+    judgements: tuple[Critique, ...] = ()  # people's critiques, one per person and response
+    preferences: tuple[Preference, ...] = ()  # people's
+
+    def __post_init__(self) -> None:
+        if self.prompt.split is not Split.TRAIN:
+            raise LeakError(
+                f"prompt {self.prompt.id} is a {self.prompt.split.value} prompt; only train prompts may become examples"
+            )
+
+    def response(self, id: str) -> Response | None:
+        return next((r for r in self.responses if r.id == id), None)
+
+    def people_on(self, response: Response) -> AgreedCritique:
+        """What people say of a response, as one judgement."""
+        return agreed_critique([c for c in self.judgements if c.response_id == response.id])
+
+    def verdict(self, response: Response, name: str) -> Verdict | None:
+        """The verdict of the score called ``name``; None when there is no such score."""
+        return next((s.verdict for s in self.scores if s.response_id == response.id and s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A training row that was considered. ``reason`` says why it was dropped; empty: kept.
+
+    ``row`` is None where there is nothing to word (e.g. no corrected step was given).
+    """
+
+    kind: RowKind
+    prompt_id: str
+    row: TrainRow | None
+    response_id: str | None
+    sources: tuple[str, ...] = ()  # ids of the critiques and preferences it rests on
+    accepted_by: str = ""  # "verifier", "self_verdict" or "people"
+    reason: str = ""
+
+    @property
+    def kept(self) -> bool:
+        return self.row is not None and not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whether a response is accepted, by whom, and why not."""
+
+    right: bool | None  # None: undecided
+    by: str
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+
+
+def judged(material: Material, response: Response, accept: Accept) -> Judged:
+    """People's agreed word first; where nobody judged, the verifier's or the model's own verdict.
+
+    A response is accepted by people when they call it right and mark no wrong step.
+    """
+    people = material.people_on(response)
+    if people.critique is not None:
+        right = people.critique.verdict is Verdict.RIGHT and people.critique.first_error is None
+        return Judged(right, "people", "" if right else "a person found it wrong", people.sources)
+    if people.sources:
+        return Judged(None, "people", people.reason, people.sources)
+    if accept == "people":
+        return Judged(None, "people", "nobody judged it")
+    verdict = material.verdict(response, accept)
+    return Judged(
+        {Verdict.RIGHT: True, Verdict.WRONG: False}.get(verdict) if verdict else None,
+        accept,
+        _REASONS[accept][verdict],
+    )
+
+
+_REASONS: dict[str, dict[Verdict | None, str]] = {
+    "verifier": {
+        Verdict.RIGHT: "",
+        Verdict.WRONG: "the checker says wrong",
+        Verdict.UNKNOWN: "the checker could not tell",
+        Verdict.ERROR: "the checker failed",
+        None: "not checked",
+    },
+    "self_verdict": {
+        Verdict.RIGHT: "",
+        Verdict.WRONG: "the model itself calls it wrong",
+        Verdict.UNKNOWN: "the model's own critique could not be read",
+        Verdict.ERROR: "the model's own critique failed",
+        None: "not a final version: the model gave no verdict on it",
+    },
+}
+
+
+def checker_disagrees(material: Material, response: Response, critique: Critique) -> bool:
+    """Whether a decided checker contradicts a person's verdict on the whole response."""
+    verdict = material.verdict(response, "verifier")
+    return (
+        verdict is not None
+        and verdict.decided
+        and critique.verdict.decided
+        and verdict is not critique.verdict
+    )
+
+
+def good_steps(response: Response, critique: Critique, *, corrected: bool) -> list[str]:
+    """The steps before the first error; with ``corrected``, also the corrected step if one was given.
+
+    Raises:
+        ValueError: the critique marks no first error, or one outside the response.
+    """
+    error = critique.first_error
+    if error is None or error >= len(response.steps):
+        raise ValueError(f"the critique marks no first error among the {len(response.steps)} steps")
+    steps = [s.text for s in response.steps[:error]]
+    better = corrected_step(response, critique) if corrected else None
+    return [*steps, better] if better else steps
+
+
+def corrected_step(response: Response, critique: Critique) -> str | None:
+    """The corrected first wrong step; it keeps the number ("2. ") that people leave out."""
+    error = critique.first_error
+    if error is None:
+        return None
+    text = critique.corrections.get(error, "").strip()
+    marker = _MARKER.match(response.steps[error].text)
+    if text and marker and not _MARKER.match(text):
+        text = marker[0] + text
+    return text or None
+
+
+def normalised(text: str) -> str:
+    """Texts alike after this are the same sample."""
+    return " ".join(text.split())
+
+
+def funnel(candidates: Iterable[Candidate]) -> dict[str, int]:
+    """How many candidates were kept and how many dropped for each reason, most frequent first."""
+    counts = Counter(KEPT if c.kept else c.reason for c in candidates)
+    return dict(sorted(counts.items(), key=lambda item: (item[0] != KEPT, -item[1], item[0])))
+
+
+def capped(candidates: Sequence[Candidate], limit: int, what: str) -> list[Candidate]:
+    """Drop what exceeds ``limit`` kept candidates, in order; people's acceptances first."""
+    from dataclasses import replace
+
+    order = sorted(
+        (i for i, c in enumerate(candidates) if c.kept),
+        key=lambda i: (candidates[i].accepted_by != "people", i),
+    )
+    over = set(order[limit:])
+    reason = f"more than {limit} {what} for this prompt"
+    return [replace(c, reason=reason) if i in over else c for i, c in enumerate(candidates)]

@@ -1,0 +1,192 @@
+"""Preference data: the better step over the worse one on a shared prefix, the better response over the worse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from loop.annotate.aggregate import agreed_preference
+from loop.curate.material import (
+    Accept,
+    Candidate,
+    Judged,
+    Material,
+    capped,
+    corrected_step,
+    good_steps,
+    judged,
+    normalised,
+)
+from loop.curate.samples import CUT, REPEAT
+from loop.curate.trajectories import NO_CORRECTION, better_versions, version_reason
+from loop.dialects import Dialect
+from loop.records import Critique, Origin, Preference, Response, RowKind, TrainRow
+from loop.sample import prefix_text
+
+SAME = "the better and the worse side are the same text"
+
+
+def step_pairs(
+    materials: Iterable[Material], *, dialect: Dialect, accept: Accept = "verifier", max_per_prompt: int = 10
+) -> list[Candidate]:
+    """Corrected step over first wrong step, both on the good prefix; a step that is not last never ends.
+
+    Without a corrected step, the first step of accepted continuations stands in for it.
+    """
+    candidates: list[Candidate] = []
+    for material in materials:
+        mine: list[Candidate] = []
+        for response in material.responses:
+            people = material.people_on(response)
+            if people.critique is None or people.critique.first_error is None:
+                continue
+            mine += _pairs_at_error(material, response, people.critique, people.sources, dialect, accept)
+        candidates += capped(mine, max_per_prompt, "step pairs")
+    return candidates
+
+
+def _pairs_at_error(
+    material: Material,
+    response: Response,
+    critique: Critique,
+    sources: tuple[str, ...],
+    dialect: Dialect,
+    accept: Accept,
+) -> list[Candidate]:
+    error = critique.first_error
+    assert error is not None
+    wrong = response.steps[error]
+    better = _better_steps(material, response, critique, dialect, accept)
+    if not better:
+        return [
+            Candidate(
+                RowKind.STEP_PAIR, material.prompt.id, None, response.id, sources, "people", NO_CORRECTION
+            )
+        ]
+    prefix = prefix_text(dialect, good_steps(response, critique, corrected=False))
+    found, seen = [], set()
+    for text, last, by in better:
+        same = normalised(text) == normalised(wrong.text)
+        reason = SAME if same else REPEAT if normalised(text) in seen else ""
+        seen.add(normalised(text))
+        row = TrainRow(
+            RowKind.STEP_PAIR,
+            material.prompt.id,
+            dialect.solve(material.prompt),
+            chosen=text,
+            rejected=wrong.text,
+            prefix=prefix,
+            # One flag for both sides: only where both close the turn may the end token be learned.
+            ends=last and error == len(response.steps) - 1 and response.finish == "stop",
+        )
+        found.append(Candidate(row.kind, row.prompt_id, row, response.id, sources, by, reason))
+    return found
+
+
+def _better_steps(
+    material: Material, response: Response, critique: Critique, dialect: Dialect, accept: Accept
+) -> list[tuple[str, bool, str]]:
+    """(text, closes the turn, accepted by) of what should stand at the first error."""
+    error = critique.first_error
+    assert error is not None
+    if (step := corrected_step(response, critique)) is not None:
+        return [(step, dialect.read_answer(step) is not None, "people")]
+    found = []
+    for version in better_versions(material, response, critique, dialect):
+        reason, by = version_reason(material, version, accept)
+        if not reason and len(version.steps) > error:
+            found.append((version.steps[error].text, error == len(version.steps) - 1, by))
+    return found
+
+
+def preference_pairs(
+    materials: Iterable[Material], *, dialect: Dialect, accept: Accept = "verifier", max_per_prompt: int = 10
+) -> list[Candidate]:
+    """Whole-response pairs: what people preferred, then accepted responses over refused ones."""
+    candidates: list[Candidate] = []
+    for material in materials:
+        pairs = [
+            *_preferred(material, dialect),
+            *_accepted_over_refused(material, dialect, accept, max_per_prompt),
+        ]
+        seen: set[tuple[str, str]] = set()
+        mine = []
+        for candidate in pairs:
+            if candidate.kept and candidate.row is not None:
+                key = (normalised(candidate.row.chosen), normalised(candidate.row.rejected or ""))
+                if key in seen:
+                    continue  # the same pair twice is one fact, not a drop
+                seen.add(key)
+            mine.append(candidate)
+        candidates += capped(mine, max_per_prompt, "pairs")
+    return candidates
+
+
+def _pair(
+    material: Material, dialect: Dialect, better: Response, worse: Response, by: str, sources: tuple[str, ...]
+) -> Candidate:
+    row = TrainRow(
+        RowKind.PREFERENCE,
+        material.prompt.id,
+        dialect.solve(material.prompt),
+        chosen=better.text.strip(),
+        rejected=worse.text.strip(),
+    )
+    reason = SAME if normalised(better.text) == normalised(worse.text) else ""
+    if "length" in (better.finish, worse.finish):
+        reason = CUT  # with the end token added, a cut text would teach where to stop
+    return Candidate(RowKind.PREFERENCE, row.prompt_id, row, better.id, sources, by, reason)
+
+
+def _preferred(material: Material, dialect: Dialect) -> list[Candidate]:
+    groups: dict[frozenset[str], list[Preference]] = defaultdict(list)
+    for preference in material.preferences:
+        groups[frozenset(preference.response_ids)].append(preference)
+    found: list[Candidate] = []
+    for preferences in groups.values():
+        agreed = agreed_preference(preferences)
+        choice = agreed.preference
+        reason = agreed.reason
+        if choice is not None and choice.winner is None:
+            reason = "people call all of them bad" if choice.all_bad else "people call it a tie"
+        if choice is None or choice.winner is None:
+            found.append(
+                Candidate(
+                    RowKind.PREFERENCE, material.prompt.id, None, None, agreed.sources, "people", reason
+                )
+            )
+            continue
+        best = material.response(choice.response_ids[choice.winner])
+        others = [material.response(i) for n, i in enumerate(choice.response_ids) if n != choice.winner]
+        if best is not None:
+            found += [
+                _pair(material, dialect, best, o, "people", agreed.sources) for o in others if o is not None
+            ]
+    return found
+
+
+def _accepted_over_refused(
+    material: Material, dialect: Dialect, accept: Accept, limit: int
+) -> list[Candidate]:
+    """The n-th accepted response over the n-th refused one: varied pairs, none used twice before all are."""
+    whole = [
+        r for r in material.responses if r.origin in (Origin.SAMPLE, Origin.REFINEMENT) and r.finish == "stop"
+    ]
+    known: list[tuple[Response, Judged]] = [(r, judged(material, r, accept)) for r in whole]
+    right = _distinct([(r, j) for r, j in known if j.right is True])
+    wrong = _distinct([(r, j) for r, j in known if j.right is False])
+    if not right or not wrong:
+        if not known:
+            return []
+        reason = "no accepted response to prefer" if not right else "no refused response to compare with"
+        return [Candidate(RowKind.PREFERENCE, material.prompt.id, None, None, (), accept, reason)]
+    found = []
+    for n in range(min(limit, max(len(right), len(wrong)))):
+        (better, why), (worse, why_not) = right[n % len(right)], wrong[n % len(wrong)]
+        by = "people" if "people" in (why.by, why_not.by) else accept
+        found.append(_pair(material, dialect, better, worse, by, (*why.sources, *why_not.sources)))
+    return found
+
+
+def _distinct(known: list[tuple[Response, Judged]]) -> list[tuple[Response, Judged]]:
+    return list({normalised(r.text): (r, j) for r, j in reversed(known)}.values())[::-1]

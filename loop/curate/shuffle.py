@@ -1,0 +1,82 @@
+"""The control arm: the same material with its verdicts dealt out at random.
+
+If training on it improved the model as much, the gain would not come from the judgements.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from loop.curate.material import Material
+from loop.records import Critique, Mark, Preference, Response, Score
+
+
+def shuffle_verdicts(materials: Sequence[Material], seed: int) -> list[Material]:
+    """Permute scores (by name) and people's judgements among responses, across prompts, and draw each
+    preference's winner anew. How many are right, wrong, undecided stays as it was."""
+    rng = Random(f"shuffle/{seed}")
+    scores = _dealt_scores([s for m in materials for s in m.scores], rng)
+    critiques = _dealt_critiques(materials, rng)
+    return [
+        replace(
+            m,
+            scores=tuple(scores[s.name, s.response_id] for s in m.scores),
+            judgements=tuple(critiques[c.id] for c in m.judgements),
+            preferences=tuple(_redrawn(p, rng) for p in m.preferences),
+        )
+        for m in materials
+    ]
+
+
+def _dealt_scores(scores: Sequence[Score], rng: Random) -> dict[tuple[str, str], Score]:
+    by_name: dict[str, list[Score]] = defaultdict(list)
+    for score in scores:
+        by_name[score.name].append(score)
+    dealt = {}
+    for name in sorted(by_name):
+        mine = by_name[name]
+        for own, other in zip(mine, _permuted(mine, rng), strict=True):
+            dealt[name, own.response_id] = replace(other, response_id=own.response_id)
+    return dealt
+
+
+def _dealt_critiques(materials: Sequence[Material], rng: Random) -> dict[str, Critique]:
+    own = [(c, m.response(c.response_id)) for m in materials for c in m.judgements]
+    others = _permuted([c for c, _ in own], rng)
+    return {c.id: _moved(other, c, r) for (c, r), other in zip(own, others, strict=True)}
+
+
+def _moved(judgement: Critique, place: Critique, response: Response | None) -> Critique:
+    """The judgement of one response put upon another: the error as far along as the steps allow."""
+    steps = len(response.steps) if response is not None else len(place.marks)
+    error = judgement.first_error
+    if error is None or not steps:
+        marks: tuple[Mark | None, ...] = (Mark.GOOD if judgement.first_error is None else None,) * steps
+        return replace(judgement, id=place.id, response_id=place.response_id, marks=marks, first_error=None)
+    at = min(error, steps - 1)
+    return replace(
+        judgement,
+        id=place.id,
+        response_id=place.response_id,
+        marks=(*[Mark.GOOD] * at, Mark.WRONG, *[None] * (steps - at - 1)),
+        first_error=at,
+        comments={at: judgement.comments[error]} if error in judgement.comments else {},
+        corrections={at: judgement.corrections[error]} if error in judgement.corrections else {},
+    )
+
+
+def _redrawn(preference: Preference, rng: Random) -> Preference:
+    if preference.winner is None:
+        return preference
+    return replace(preference, winner=rng.randrange(len(preference.response_ids)))
+
+
+T = TypeVar("T")
+
+
+def _permuted(items: Sequence[T], rng: Random) -> list[T]:
+    return rng.sample(items, len(items))

@@ -1,0 +1,76 @@
+"""Two models on the same prompts: what flipped, how sure, by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """``gained``: wrong before, right now; ``lost``: the other way round."""
+
+    gained: int
+    lost: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Mean of after - before over prompts, with the percentile interval of its resamples."""
+
+    effect: float
+    ci95: tuple[float, float]
+
+
+def paired(
+    before: Mapping[str, bool | None], after: Mapping[str, bool | None]
+) -> tuple[list[bool], list[bool], int]:
+    """Outcomes on the prompts that both sides were scored on, in prompt-id order, and how many were left out."""
+    everyone = sorted(before.keys() | after.keys())
+    a, b = [], []
+    for prompt_id in everyone:
+        x, y = before.get(prompt_id), after.get(prompt_id)
+        if x is not None and y is not None:
+            a.append(x)
+            b.append(y)
+    return a, b, len(everyone) - len(a)
+
+
+def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> McNemar:
+    """Exact two-sided McNemar test: under no difference a flip is as likely one way as the other.
+
+    Raises:
+        ValueError: the sides differ in length.
+    """
+    from scipy.stats import binomtest  # slow to import; only whoever tests pays for it
+
+    pairs = list(zip(before, after, strict=True))
+    gained = sum(not x and y for x, y in pairs)
+    lost = sum(x and not y for x, y in pairs)
+    flips = gained + lost
+    return McNemar(gained, lost, float(binomtest(gained, flips, 0.5).pvalue) if flips else 1.0)
+
+
+def paired_bootstrap(
+    before: Sequence[float], after: Sequence[float], *, seed: int = 0, resamples: int = 10_000
+) -> Bootstrap:
+    """95 % percentile interval of the mean paired difference, resampling prompts.
+
+    Raises:
+        ValueError: no prompts, or the sides differ in length.
+    """
+    if len(before) != len(after) or not len(before):
+        raise ValueError(
+            f"a paired comparison needs equally many outcomes, got {len(before)} and {len(after)}"
+        )
+    difference = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    values, counts = np.unique(difference, return_counts=True)
+    # Drawing n prompts with replacement and averaging depends only on how often each value is drawn:
+    # a multinomial draw gives the same law without an n x resamples table.
+    drawn = rng.multinomial(len(difference), counts / len(difference), size=resamples)
+    low, high = np.quantile(drawn @ values / len(difference), [0.025, 0.975])
+    return Bootstrap(float(difference.mean()), (float(low), float(high)))

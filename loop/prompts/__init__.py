@@ -1,0 +1,1 @@
+"""Prompts: reading files of them, families of alike ones, and splits that never share a family."""

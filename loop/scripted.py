@@ -1,0 +1,60 @@
+"""An engine that answers from a script: methods are tested in milliseconds, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
+
+Reply = str | Completion
+Rule = tuple[Callable[[GenerateRequest], bool], Sequence[Reply]]
+
+
+class ScriptedEngine:
+    """``script`` is a function (request, index of the continuation) -> reply, or a list of
+    (predicate, replies) rules: the first rule that matches gives its replies in turn, the last one
+    again when they run out. ``score`` is a function giving the total log-probability.
+
+    ``batches`` and ``scored`` keep every batch handed over, for assertions.
+    """
+
+    name = "scripted"
+
+    def __init__(
+        self,
+        script: Callable[[GenerateRequest, int], Reply] | Iterable[Rule],
+        score: Callable[[ScoreRequest], float] | None = None,
+    ) -> None:
+        self._reply = script if callable(script) else _Rules(script)
+        self._score = score
+        self.batches: list[list[GenerateRequest]] = []
+        self.scored: list[list[ScoreRequest]] = []
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+        self.batches.append(list(requests))
+        return [[_completion(self._reply(r, i)) for i in range(r.n)] for r in requests]
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
+        self.scored.append(list(requests))
+        if self._score is None:
+            raise LookupError("the script has no scores; give ScriptedEngine a score function")
+        return [ScoredText((0,), (self._score(r),)) for r in requests]
+
+
+class _Rules:
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = [(predicate, list(replies)) for predicate, replies in rules]
+
+    def __call__(self, request: GenerateRequest, index: int) -> Reply:
+        for predicate, replies in self._rules:
+            if predicate(request):
+                return replies.pop(0) if len(replies) > 1 else replies[0]
+        raise LookupError(f"the script has no reply to: {request.messages[-1].content!r}")
+
+
+def _completion(reply: Reply) -> Completion:
+    return (
+        reply
+        if isinstance(reply, Completion)
+        else Completion(reply, token_ids=tuple(range(len(reply.split()))))
+    )
