@@ -1,0 +1,35 @@
+// Shell behaviour every page has: data-key shortcuts, the "?" sheet, menus that close.
+// A page with keys of its own sets <body data-own-keys>, and this file then leaves the keyboard alone.
+(() => {
+  let pending = "";
+  let timer = 0;
+  const typing = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const open = document.querySelector("details.menu[open]");
+      if (open) { open.open = false; open.querySelector("summary").focus(); }
+      return;
+    }
+    if (document.body.hasAttribute("data-own-keys") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.key === "?") { document.getElementById("keys")?.showModal(); event.preventDefault(); return; }
+    const keys = (pending ? `${pending} ` : "") + event.key;
+    const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
+    clearTimeout(timer);
+    pending = "";
+    if (target) { event.preventDefault(); target.focus(); if (!typing(target)) target.click(); return; }
+    if (event.key === "g") { pending = "g"; timer = setTimeout(() => { pending = ""; }, 1200); }
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-open-keys]")) document.getElementById("keys")?.showModal();
+    document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+
+  // A dangerous action says in words what it does and asks once.
+  document.addEventListener("submit", (event) => {
+    const question = event.submitter?.dataset.confirm;
+    if (question && !window.confirm(question)) event.preventDefault();
+  });
+})();

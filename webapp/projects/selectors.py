@@ -1,0 +1,85 @@
+"""What projects, people and prompts there are to see. The look-up is the access check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404
+
+from webapp.accounts.models import User
+from webapp.projects.models import AuditEvent, GuidelineVersion, Membership, Project, Prompt, Role
+from webapp.projects.permissions import at_least, role_of
+
+SPLITS = ("train", "heldout", "probe")
+
+
+def projects_of(user: User) -> QuerySet[Project]:
+    """Every project ``user`` may see, by name."""
+    projects = Project.objects.order_by("name")
+    return projects if user.is_superuser else projects.filter(memberships__user=user)
+
+
+def project_for(user: User, slug: str, role: Role = Role.VIEWER) -> Project:
+    """The project called ``slug``, with the user's role as ``project.my_role``.
+
+    Raises:
+        Http404: no such project, or the user is not a member (who may not know that it exists).
+        PermissionDenied: a member whose role is below ``role``.
+    """
+    project = Project.objects.select_related("champion").filter(slug=slug).first()
+    held = role_of(user, project) if project else None
+    if project is None or held is None:
+        raise Http404("There is no such project, or you are not a member of it.")
+    if not at_least(held, role):
+        raise PermissionDenied(
+            f"This needs the role {role.label.lower()} in {project.name}; yours is {held.label.lower()}."
+        )
+    project.my_role = held  # type: ignore[attr-defined]
+    return project
+
+
+def members_of(project: Project) -> QuerySet[Membership]:
+    return Membership.objects.filter(project=project).select_related("user").order_by("user__username")
+
+
+def guidelines_now(project: Project) -> GuidelineVersion | None:
+    """The newest guideline version, None when nothing was written yet."""
+    return GuidelineVersion.objects.filter(project=project).order_by("-number").first()
+
+
+def prompts_of(project: Project, *, split: str = "", text: str = "") -> QuerySet[Prompt]:
+    """Prompts in the order they came, narrowed by split and by a piece of their text or id."""
+    prompts = Prompt.objects.filter(project=project).order_by("id")
+    if split:
+        prompts = prompts.filter(split=split)
+    if text:
+        prompts = prompts.filter(Q(text__icontains=text) | Q(external_id=text))
+    return prompts
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    split: str
+    n: int
+    families: int
+    with_reference: int
+
+
+def split_counts(project: Project) -> list[SplitCount]:
+    """Prompts and families per split, all three splits always, in one query."""
+    rows = Prompt.objects.filter(project=project).values("split")
+    found = {
+        row["split"]: SplitCount(**row)
+        for row in rows.annotate(
+            n=Count("id"),
+            families=Count("family", distinct=True),
+            with_reference=Count("id", filter=Q(reference__isnull=False) & ~Q(reference="")),
+        )
+    }
+    return [found.get(split, SplitCount(split, 0, 0, 0)) for split in SPLITS]
+
+
+def audit_of(project: Project, limit: int = 20) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(project=project).select_related("actor").order_by("-at")[:limit]
