@@ -1,0 +1,84 @@
+"""Reads that curation stands on: everything known about an iteration's prompts, as loop records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from loop import records
+from loop.annotate.aggregate import agreed_critique
+from loop.curate import Material
+from webapp.traces.models import Critique, Preference, Response, Score
+
+
+def materials_of(iteration_id: int) -> list[Material]:
+    """One `Material` per prompt the iteration sampled, in prompt order; a constant number of queries."""
+    responses = (
+        Response.objects.filter(iteration_id=iteration_id)
+        .select_related("prompt")
+        .prefetch_related("steps")
+        .order_by("prompt_id", "created_at", "id")
+    )
+    prompts: dict[int, records.Prompt] = {}
+    by_prompt: dict[int, list[records.Response]] = defaultdict(list)
+    home: dict[str, int] = {}
+    for row in responses:
+        prompts.setdefault(row.prompt_id, row.prompt.record())
+        by_prompt[row.prompt_id].append(row.record())
+        home[str(row.pk)] = row.prompt_id
+    of_iteration = {"response__iteration_id": iteration_id}
+    scores: dict[int, list[records.Score]] = defaultdict(list)
+    for score in Score.objects.filter(**of_iteration).order_by("id"):
+        scores[home[str(score.response_id)]].append(score.record())
+    models: dict[int, list[records.Critique]] = defaultdict(list)
+    people: dict[int, list[records.Critique]] = defaultdict(list)
+    for critique in Critique.objects.filter(**of_iteration).order_by("created_at", "id"):
+        by_person = critique.author_kind == records.Author.PERSON.value
+        (people if by_person else models)[home[str(critique.response_id)]].append(critique.record())
+    preferences: dict[int, list[records.Preference]] = defaultdict(list)
+    for preference in Preference.objects.filter(
+        iteration_id=iteration_id, author_kind=records.Author.PERSON.value
+    ).order_by("created_at", "id"):
+        preferences[preference.prompt_id].append(preference.record())
+    return [
+        Material(
+            prompts[pk],
+            tuple(by_prompt[pk]),
+            tuple(scores[pk]),
+            tuple(models[pk]),
+            tuple(people[pk]),
+            tuple(preferences[pk]),
+        )
+        for pk in sorted(prompts)
+    ]
+
+
+def corrected_critique_ids(iteration: Any) -> list[str]:
+    """One critique per response on whose first error people agree: where to continue from."""
+    by_response: dict[Any, list[Critique]] = defaultdict(list)
+    for critique in Critique.objects.filter(
+        response__iteration=iteration, author_kind=records.Author.PERSON.value
+    ).order_by("response_id", "created_at", "id"):
+        by_response[critique.response_id].append(critique)
+    chosen = []
+    for rows in by_response.values():
+        agreed = agreed_critique([c.record() for c in rows]).critique
+        if agreed is not None and agreed.first_error is not None:
+            chosen.append(agreed.id if agreed.id in {str(c.pk) for c in rows} else str(rows[0].pk))
+    return chosen
+
+
+def judged_responses(critique_ids: list[str]) -> list[tuple[records.Response, records.Critique]]:
+    """Responses with the people's critique to continue from, in the order given."""
+    rows = Critique.objects.select_related("response").prefetch_related("response__steps").in_bulk(critique_ids)
+    by_id = {str(pk): row for pk, row in rows.items()}
+    return [(by_id[pk].response.record(), by_id[pk].record()) for pk in critique_ids]
+
+
+def annotation_ids(source_ids: set[str]) -> dict[str, int]:
+    """The annotation behind each critique or preference id that has one."""
+    found: dict[str, int] = {}
+    for model in (Critique, Preference):
+        rows = model.objects.filter(pk__in=source_ids, annotation__isnull=False).values_list("pk", "annotation_id")
+        found |= {str(pk): annotation for pk, annotation in rows}
+    return found

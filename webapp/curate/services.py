@@ -1,0 +1,129 @@
+"""From accepted annotations and verified samples to examples and immutable dataset versions."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from loop.curate import Candidate, Material, curate, funnel
+from loop.dialects import Dialect
+from loop.recipe import CuratePart
+from webapp.annotate.models import Annotation
+from webapp.curate.models import DatasetVersion, Example
+from webapp.curate.selectors import annotation_ids
+from webapp.projects.models import Project
+
+
+def _canonical(row: dict[str, Any]) -> str:
+    return json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@transaction.atomic
+def examples_derive(
+    *, project: Project, iteration_id: int | None, materials: Sequence[Material], part: CuratePart, dialect: Dialect
+) -> tuple[list[Example], dict[str, int]]:
+    """Derive the recipe's examples from ``materials`` and store the kept ones with their provenance.
+
+    Returns the stored examples in training order and the funnel: how many kept, how many dropped
+    for each reason. A repeat finds the same rows again and stores nothing twice.
+    """
+    candidates = curate(materials, part, dialect)
+    kept = [c for c in candidates if c.kept]
+    shas = [_store_key(c) for c in kept]
+    behind = annotation_ids({s for c in kept for s in c.sources})
+    Example.objects.bulk_create(
+        [_example(project, iteration_id, c, sha) for c, sha in zip(kept, shas, strict=True)],
+        ignore_conflicts=True,
+        batch_size=2000,
+    )
+    stored = {e.row_sha: e for e in Example.objects.filter(project=project, iteration_id=iteration_id)}
+    through = Example.annotations.through
+    through.objects.bulk_create(
+        [
+            through(example_id=stored[sha].pk, annotation_id=behind[source])
+            for c, sha in zip(kept, shas, strict=True)
+            for source in c.sources
+            if source in behind
+        ],
+        ignore_conflicts=True,
+        batch_size=5000,
+    )
+    Annotation.objects.filter(pk__in=set(behind.values()), state=Annotation.State.SUBMITTED).update(
+        state=Annotation.State.ACCEPTED
+    )
+    ordered = list(dict.fromkeys(shas))  # two candidates may word the same row: one example
+    return [stored[sha] for sha in ordered], funnel(candidates)
+
+
+def _store_key(candidate: Candidate) -> str:
+    assert candidate.row is not None
+    return sha256(_canonical(asdict(candidate.row)).encode()).hexdigest()
+
+
+def _example(project: Project, iteration_id: int | None, candidate: Candidate, sha: str) -> Example:
+    assert candidate.row is not None
+    return Example(
+        project=project,
+        iteration_id=iteration_id,
+        prompt_id=int(candidate.prompt_id),
+        kind=candidate.kind.value,
+        row=asdict(candidate.row),
+        row_sha=sha,
+        response_id=candidate.response_id,
+        accepted_by=candidate.accepted_by,
+        weight=candidate.row.weight,
+    )
+
+
+@transaction.atomic
+def dataset_freeze(
+    *, project: Project, examples: Iterable[Example], iteration_id: int | None = None, manifest: dict[str, Any] | None = None
+) -> DatasetVersion:
+    """Freeze a list of examples, in order, repeats by content removed. The database refuses later changes.
+
+    Freezing the same rows again gives the version there is: the hash is the identity.
+    """
+    unique = list({e.row_sha: e for e in examples}.values())
+    digest = sha256("\n".join(e.row_sha for e in unique).encode()).hexdigest()
+    Project.objects.select_for_update().get(pk=project.pk)
+    same = DatasetVersion.objects.filter(project=project, sha256=digest, iteration_id=iteration_id).first()
+    if same:
+        return same
+    number = (DatasetVersion.objects.filter(project=project).aggregate(m=Max("number"))["m"] or 0) + 1
+    return DatasetVersion.objects.create(
+        project=project,
+        iteration_id=iteration_id,
+        number=number,
+        sha256=digest,
+        row_count=len(unique),
+        example_ids=[e.pk for e in unique],
+        manifest={
+            "kinds": dict(Counter(e.kind for e in unique)),
+            "accepted_by": dict(Counter(e.accepted_by for e in unique)),
+            "prompts": len({e.prompt_id for e in unique}),
+            **(manifest or {}),
+        },
+    )
+
+
+def dataset_rows(*, dataset: DatasetVersion) -> list[dict[str, Any]]:
+    """The training rows of a dataset version, in order.
+
+    Raises:
+        LookupError: an example is gone or was changed, so the version is not what was frozen.
+    """
+    rows = Example.objects.in_bulk(dataset.example_ids)
+    if len(rows) != len(dataset.example_ids):
+        raise LookupError(f"{dataset} lists {len(dataset.example_ids)} examples, {len(rows)} exist")
+    ordered = [rows[pk] for pk in dataset.example_ids]
+    digest = sha256("\n".join(e.row_sha for e in ordered).encode()).hexdigest()
+    if digest != dataset.sha256:
+        raise LookupError(f"{dataset} does not match its hash")
+    return [e.row for e in ordered]

@@ -1,0 +1,50 @@
+"""The iterations app's writes: starting and steering iterations, moving the state machine, leasing work."""
+
+from webapp.iterations.services.machine import iteration_advance, iteration_tick, open_iterations_tick
+from webapp.iterations.services.products import challenger_register, dataset_attach
+from webapp.iterations.services.steering import (
+    IterationError,
+    annotation_close,
+    annotators_simulate,
+    iteration_cancel,
+    iteration_pause,
+    iteration_resume,
+    iteration_retry,
+    iteration_start,
+)
+from webapp.iterations.services.units import (
+    LeaseLost,
+    Order,
+    point_add,
+    unit_claim,
+    unit_completion,
+    unit_fail,
+    unit_heartbeat,
+    unit_release,
+    units_sweep,
+)
+
+__all__ = [
+    "IterationError",
+    "LeaseLost",
+    "Order",
+    "annotation_close",
+    "annotators_simulate",
+    "challenger_register",
+    "dataset_attach",
+    "iteration_advance",
+    "iteration_cancel",
+    "iteration_pause",
+    "iteration_resume",
+    "iteration_retry",
+    "iteration_start",
+    "iteration_tick",
+    "open_iterations_tick",
+    "point_add",
+    "unit_claim",
+    "unit_completion",
+    "unit_fail",
+    "unit_heartbeat",
+    "unit_release",
+    "units_sweep",
+]

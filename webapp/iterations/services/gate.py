@@ -1,0 +1,111 @@
+"""PROMOTE: compare challenger and champion on the same prompts, decide, and move the pointer or hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from loop.evaluate.rates import accuracy
+from loop.promote.gate import Guard, decide as gate_decide
+from loop.recipe import GatePart
+from loop.records import Split, Verdict
+from webapp.iterations.models import Iteration
+from webapp.registry import services as registry
+from webapp.registry.models import ModelVersion
+from webapp.registry.selectors import evaluation_of, outcome_rows
+
+_OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
+Rows = list[tuple[int, str, str, str | None]]
+
+
+class NotMeasured(Exception):
+    """An evaluation the gate needs is not there."""
+
+
+def decide(
+    iteration: Iteration, settings: GatePart, sampling: Mapping[str, Any], sets: Mapping[str, list[int]]
+) -> None:
+    """Write the decision and its evidence on the iteration; promote, or hold with the reasons in words.
+
+    Raises:
+        NotMeasured: an evaluation is missing.
+    """
+    champion, challenger = iteration.champion, iteration.challenger
+    assert champion is not None and challenger is not None
+    before = {s: _rows(champion, s, ids, sampling) for s, ids in sets.items()}
+    after = {s: _rows(challenger, s, ids, sampling) for s, ids in sets.items()}
+    held = Split.HELDOUT.value
+    guards = _guards(before, after)
+    outcomes = _outcomes(before[held]), _outcomes(after[held])
+    decision = gate_decide(*outcomes, guards, settings, seed=iteration.seed)
+    control = iteration.arm != Iteration.Arm.MAIN
+    passed = decision.promote
+    reasons = list(decision.reasons)
+    if control:
+        reasons = ["control arm: never promoted", *reasons]
+    iteration.decision = {
+        "promote": passed and not control,
+        "passed": passed,
+        "effect": decision.effect,
+        "ci95": list(decision.ci95) if decision.ci95 else None,
+        "p_value": decision.p_value,
+        "n": decision.n,
+        "before": accuracy(outcomes[0].values()).value,
+        "after": accuracy(outcomes[1].values()).value,
+        "turned_right": decision.flips.gained,
+        "turned_wrong": decision.flips.lost,
+        "left_out": decision.left_out,
+        "reasons": reasons,
+        "guards": {name: asdict(guard) for name, guard in guards.items()},
+    }
+    iteration.save(update_fields=["decision"])
+    if iteration.decision["promote"]:
+        registry.champion_promote(
+            project=iteration.project,
+            version=challenger,
+            reasons=reasons,
+            evidence=iteration.decision,
+            iteration_id=iteration.pk,
+        )
+    else:
+        registry.challenger_hold(
+            version=challenger, reasons=reasons, evidence=iteration.decision, iteration_id=iteration.pk
+        )
+
+
+def _rows(version: ModelVersion, split: str, ids: list[int], sampling: Mapping[str, Any]) -> Rows:
+    if not ids:
+        return []
+    evaluation = evaluation_of(version, split, registry.prompts_sha(ids, sampling))
+    if evaluation is None:
+        raise NotMeasured(f"{version.name} was not measured on the {split} prompts")
+    return outcome_rows(evaluation)
+
+
+def _outcomes(rows: Rows) -> dict[str, bool | None]:
+    return {str(prompt): _OUTCOME.get(verdict) for prompt, verdict, _, _ in rows}
+
+
+def _guards(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> dict[str, Guard]:
+    """What must not get worse: the probe set, answers that can be read, answers that come to an end."""
+    held, probe = Split.HELDOUT.value, Split.PROBE.value
+    guards = {
+        "answers that can be read": Guard(_readable(before[held]), _readable(after[held])),
+        "answers cut off at the length limit": Guard(
+            _cut(before[held]), _cut(after[held]), higher_is_better=False
+        ),
+    }
+    if before.get(probe):
+        guards["probe accuracy"] = Guard(
+            accuracy(_outcomes(before[probe]).values()).value, accuracy(_outcomes(after[probe]).values()).value
+        )
+    return guards
+
+
+def _readable(rows: Rows) -> float | None:
+    return sum(answer is not None for *_, answer in rows) / len(rows) if rows else None
+
+
+def _cut(rows: Rows) -> float | None:
+    return sum(finish == "length" for _, _, finish, _ in rows) / len(rows) if rows else None

@@ -1,0 +1,111 @@
+"""What machine work leaves on the iteration: its dataset version, and its challenger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from loop.curate import shuffle_verdicts
+from loop.dialects import dialect_named
+from loop.recipe import Recipe
+from loop.records import RowKind
+from webapp.curate.models import Example
+from webapp.curate.selectors import materials_of
+from webapp.curate.services import dataset_freeze, examples_derive
+from webapp.iterations.models import Iteration
+from webapp.registry.models import ModelVersion
+from webapp.registry.services import model_register
+from webapp.traces.models import Response
+
+PAIRS = {RowKind.STEP_PAIR.value, RowKind.PREFERENCE.value}
+
+
+def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
+    """Derive the iteration's examples, add what the recipe replays, freeze, and keep the funnel.
+
+    The control arm reads the responses of the iteration it controls, with every verdict and
+    judgement dealt out at random.
+    """
+    control = iteration.arm == Iteration.Arm.SHUFFLED
+    source_id = iteration.control_of_id if control else iteration.pk
+    materials = materials_of(source_id or iteration.pk)
+    if control:
+        materials = shuffle_verdicts(materials, iteration.seed)
+    examples, dropped = examples_derive(
+        project=iteration.project,
+        iteration_id=iteration.pk,
+        materials=materials,
+        part=recipe.curate,
+        dialect=dialect_named(iteration.project.dialect),
+    )
+    replayed = _replayed(iteration, recipe)
+    dataset = dataset_freeze(
+        project=iteration.project,
+        examples=[*replayed, *examples],
+        iteration_id=iteration.pk,
+        manifest={"dropped": dropped, "replayed": len(replayed), "arm": iteration.arm},
+    )
+    verdicts = Counter(Response.objects.filter(iteration_id=source_id).values_list("verdict", flat=True))
+    kept = dropped.pop("kept", 0)
+    iteration.dataset_version = dataset
+    iteration.counts = {
+        **iteration.counts,
+        "prompts": len(materials),
+        "sampled": sum(verdicts.values()),
+        "verified": verdicts["right"],
+        "annotated": Iteration.objects.get(pk=source_id).tasks.filter(answers__gt=0).count(),
+        "kept": kept,
+        "accepted": dict(Counter(e.kind for e in examples)),
+        "dropped": dropped,
+        "replayed": len(replayed),
+        "trained": dataset.row_count,
+    }
+    iteration.save(update_fields=["dataset_version", "counts"])
+    return {"dataset": dataset.number, "rows": dataset.row_count, "kept": kept, "dropped": dropped}
+
+
+def _replayed(iteration: Iteration, recipe: Recipe) -> list[Example]:
+    """Earlier main iterations' examples of the kinds this objective can train, oldest first."""
+    if recipe.curate.replay == "none":
+        return []
+    earlier = Example.objects.filter(
+        project=iteration.project,
+        iteration__arm=Iteration.Arm.MAIN,
+        iteration__number__lt=(iteration.control_of or iteration).number,
+    ).order_by("id")
+    return list(
+        earlier.filter(kind__in=PAIRS) if recipe.finetune.objective == "dpo" else earlier.exclude(kind__in=PAIRS)
+    )
+
+
+def challenger_register(
+    *,
+    iteration: Iteration,
+    adapter_path: str,
+    adapter_sha: str,
+    hashes: Mapping[str, str],
+    training: Mapping[str, Any],
+    parent: ModelVersion | None,
+) -> ModelVersion:
+    """Register the trained adapter as the iteration's challenger (or its control model).
+
+    ``parent`` is the version whose weights training started from; None = the bare base.
+    """
+    parent = parent or iteration.project.model_versions.order_by("number").first()
+    control = iteration.arm != Iteration.Arm.MAIN
+    version = model_register(
+        project=iteration.project,
+        status=ModelVersion.Status.CONTROL if control else ModelVersion.Status.CHALLENGER,
+        parent=parent,
+        adapter_path=adapter_path,
+        adapter_sha=adapter_sha,
+        hashes=hashes,
+        dataset_version=iteration.dataset_version,
+        iteration_id=iteration.pk,
+        recipe=f"{iteration.recipe_name} v{iteration.recipe['version']}",
+        training=training,
+    )
+    iteration.challenger = version
+    iteration.save(update_fields=["challenger"])
+    return version

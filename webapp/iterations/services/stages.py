@@ -1,0 +1,263 @@
+"""What each stage plans when it is entered, and when it is over.
+
+`enter` runs in the transaction of the move into a stage; `due` says whether a move out of it is due.
+Both only read and write rows: machine work goes to work units, people's work to annotation tasks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loop.records import Split
+from loop.stages import Stage, Status
+from webapp.annotate import selectors as annotate_selectors
+from webapp.annotate import services as annotate_services
+from webapp.curate import selectors as curate_selectors
+from webapp.iterations.models import Iteration, Queue, WorkUnit
+from webapp.iterations.selectors import recipe_of
+from webapp.iterations.services import gate, selection
+from webapp.iterations.services.units import units_add
+from webapp.projects.models import Prompt
+from webapp.registry import services as registry
+from webapp.registry.models import ModelVersion
+
+Due = tuple[Stage, str] | None
+
+# Prompts per GENERATE unit: what one worker's death can cost. Large enough for full batches.
+PROMPTS_PER_UNIT = 100
+PROMPTS_PER_EVALUATION = 300
+CONTINUATIONS_PER_UNIT = 64
+
+
+def _slices(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _units(iteration: Iteration, kind: str) -> tuple[int, int]:
+    """(done, all) units of a kind."""
+    states = list(WorkUnit.objects.filter(iteration=iteration, kind=kind).values_list("state", flat=True))
+    return states.count(WorkUnit.State.DONE), len(states)
+
+
+def _all_done(iteration: Iteration, kind: str) -> bool:
+    done, total = _units(iteration, kind)
+    return total > 0 and done == total
+
+
+def enter(iteration: Iteration) -> None:
+    """Plan the stage the iteration just moved into."""
+    if plan := _PLANS.get(Stage(iteration.stage)):
+        plan(iteration)
+
+
+def due(iteration: Iteration) -> Due:
+    """The move that is due now and why, or None."""
+    return _DUE[Stage(iteration.stage)](iteration)
+
+
+# PREPARE ------------------------------------------------------------------------------------------
+
+
+def _prepare_due(iteration: Iteration) -> Due:
+    return Stage.GENERATE, f"champion {iteration.champion} pinned"
+
+
+# GENERATE -----------------------------------------------------------------------------------------
+
+
+def _generate_plan(iteration: Iteration) -> None:
+    if iteration.arm != Iteration.Arm.MAIN:
+        return  # a control arm reads the responses of the iteration it controls
+    part = recipe_of(iteration).prompts
+    ids = selection.train_prompt_ids(iteration, limit=part.limit)
+    slices = _slices(ids, PROMPTS_PER_UNIT)
+    iteration.counts = {**iteration.counts, "prompts": len(ids)}
+    iteration.save(update_fields=["counts"])
+    units_add(
+        iteration=iteration,
+        kind="generate",
+        queue=Queue.MODEL,
+        payloads=[{"prompt_ids": s} for s in slices],
+        totals=[len(s) for s in slices],
+    )
+
+
+def _generate_due(iteration: Iteration) -> Due:
+    if iteration.arm != Iteration.Arm.MAIN:
+        return Stage.ANNOTATE, "a control arm reuses the responses of the iteration it controls"
+    done, total = _units(iteration, "generate")
+    if done < total:
+        return None
+    return Stage.ANNOTATE, f"{iteration.counts.get('prompts', 0)} prompts answered"
+
+
+# ANNOTATE -----------------------------------------------------------------------------------------
+
+
+def _annotate_plan(iteration: Iteration) -> None:
+    part = recipe_of(iteration).annotate
+    if iteration.arm != Iteration.Arm.MAIN or part.kind == "none" or part.take == 0:
+        return
+    made = annotate_services.tasks_create(
+        iteration=iteration,
+        kind=part.kind,
+        items=selection.annotation_items(iteration, part),
+        overlap=part.overlap,
+        show_model_critique=part.show_model_critique,
+        show_reference=part.show_reference,
+    )
+    if made:
+        iteration.status = Status.WAITING.value
+        iteration.save(update_fields=["status"])
+        if iteration.simulate_annotators:
+            simulation_plan(iteration)
+
+
+def simulation_plan(iteration: Iteration) -> None:
+    units_add(iteration=iteration, kind="simulate", queue=Queue.LIGHT, payloads=[{}])
+
+
+def _annotate_due(iteration: Iteration) -> Due:
+    answers, wanted = annotate_selectors.iteration_progress(iteration)
+    if answers < wanted:
+        return None
+    return Stage.CURATE, f"{answers} of {wanted} answers in" if wanted else "nothing to annotate"
+
+
+# CURATE -------------------------------------------------------------------------------------------
+
+
+def _curate_plan(iteration: Iteration) -> None:
+    part = recipe_of(iteration).curate
+    marked = []
+    if iteration.arm == Iteration.Arm.MAIN and part.continuations:
+        marked = curate_selectors.corrected_critique_ids(iteration)
+    slices = _slices(marked, CONTINUATIONS_PER_UNIT)
+    units_add(
+        iteration=iteration,
+        kind="continue",
+        queue=Queue.MODEL,
+        payloads=[{"critique_ids": s} for s in slices],
+        totals=[len(s) for s in slices],
+    )
+    if not slices:
+        units_add(iteration=iteration, kind="curate", queue=Queue.LIGHT, payloads=[{}])
+
+
+def _curate_due(iteration: Iteration) -> Due:
+    done, total = _units(iteration, "continue")
+    if done < total:
+        return None
+    if total and not _units(iteration, "curate")[1]:
+        units_add(iteration=iteration, kind="curate", queue=Queue.LIGHT, payloads=[{}])
+        return None
+    if not _all_done(iteration, "curate"):
+        return None
+    dataset = iteration.dataset_version
+    least = recipe_of(iteration).finetune.min_rows
+    if dataset is None or dataset.row_count < least:
+        rows = dataset.row_count if dataset else 0
+        return Stage.DONE, f"{rows} examples are fewer than the {least} the recipe asks for: nothing to train"
+    return Stage.FINETUNE, f"dataset {dataset.number} frozen with {dataset.row_count} rows"
+
+
+# FINETUNE -----------------------------------------------------------------------------------------
+
+
+def _finetune_plan(iteration: Iteration) -> None:
+    units_add(iteration=iteration, kind="train", queue=Queue.TRAIN, payloads=[{}])
+
+
+def _finetune_due(iteration: Iteration) -> Due:
+    if not _all_done(iteration, "train"):
+        return None
+    return Stage.EVALUATE, f"{iteration.challenger} trained"
+
+
+# EVALUATE -----------------------------------------------------------------------------------------
+
+
+def evaluation_sampling(iteration: Iteration) -> dict[str, Any]:
+    """Greedy, so that champion and challenger differ by their weights alone."""
+    return {"temperature": 0.0, "max_new_tokens": recipe_of(iteration).evaluate.max_new_tokens}
+
+
+def evaluation_sets(iteration: Iteration) -> dict[str, list[int]]:
+    """Prompt ids of the held-out and probe sets, in a fixed order."""
+    limit = recipe_of(iteration).evaluate.limit
+    prompts = Prompt.objects.filter(project=iteration.project).order_by("id")
+    return {
+        split.value: list(prompts.filter(split=split.value).values_list("id", flat=True)[:limit])
+        for split in (Split.HELDOUT, Split.PROBE)
+    }
+
+
+def _versions(iteration: Iteration) -> list[ModelVersion]:
+    return [v for v in (iteration.champion, iteration.challenger) if v is not None]
+
+
+def _evaluate_plan(iteration: Iteration) -> None:
+    sampling = evaluation_sampling(iteration)
+    payloads = []
+    for version in _versions(iteration):
+        for split, ids in evaluation_sets(iteration).items():
+            sha = registry.prompts_sha(ids, sampling)
+            evaluation = registry.evaluation_for(
+                version=version, split=split, sha=sha, sampling=sampling, size=len(ids)
+            )
+            if evaluation.done:
+                continue  # the champion was measured on exactly this set before
+            payloads += [
+                {"evaluation_id": evaluation.pk, "version_id": version.pk, "prompt_ids": s}
+                for s in _slices(ids, PROMPTS_PER_EVALUATION)
+            ]
+    units_add(
+        iteration=iteration,
+        kind="evaluate",
+        queue=Queue.MODEL,
+        payloads=payloads,
+        totals=[len(p["prompt_ids"]) for p in payloads],
+    )
+
+
+def _evaluate_due(iteration: Iteration) -> Due:
+    done, total = _units(iteration, "evaluate")
+    return None if done < total else (Stage.PROMOTE, "challenger and champion measured on the same prompts")
+
+
+# PROMOTE ------------------------------------------------------------------------------------------
+
+
+def _promote_plan(iteration: Iteration) -> None:
+    gate.decide(iteration, recipe_of(iteration).gate, evaluation_sampling(iteration), evaluation_sets(iteration))
+
+
+def _promote_due(iteration: Iteration) -> Due:
+    if not iteration.decision:
+        return None
+    return Stage.DONE, "promoted" if iteration.decision["promote"] else "held"
+
+
+def _no_move(_iteration: Iteration) -> Due:
+    return None
+
+
+_PLANS = {
+    Stage.GENERATE: _generate_plan,
+    Stage.ANNOTATE: _annotate_plan,
+    Stage.CURATE: _curate_plan,
+    Stage.FINETUNE: _finetune_plan,
+    Stage.EVALUATE: _evaluate_plan,
+    Stage.PROMOTE: _promote_plan,
+}
+_DUE = {
+    Stage.PREPARE: _prepare_due,
+    Stage.GENERATE: _generate_due,
+    Stage.ANNOTATE: _annotate_due,
+    Stage.CURATE: _curate_due,
+    Stage.FINETUNE: _finetune_due,
+    Stage.EVALUATE: _evaluate_due,
+    Stage.PROMOTE: _promote_due,
+    Stage.DONE: _no_move,
+}
+

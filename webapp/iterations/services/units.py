@@ -1,0 +1,209 @@
+"""Leased units of machine work.
+
+A unit is claimed with SKIP LOCKED, kept alive by heartbeats, and finished in one transaction with
+its results, which checks the fencing token. So a killed worker, a doubled message, a flushed broker
+or a late zombie loses nothing and writes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from loop.stages import OPEN, Stage
+from webapp import broker
+from webapp.events import notify
+from webapp.iterations.models import Iteration, Queue, RunPoint, WorkUnit
+
+# A unit whose worker died this often is taken for the killer and fails for people to look at.
+MAX_ATTEMPTS = 6
+# How long a queued unit may wait before its wake-up is sent again.
+REANNOUNCE_AFTER = timedelta(seconds=10)
+
+State = WorkUnit.State
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the unit now, or it was cancelled: the results in hand must be dropped."""
+
+
+class Order(StrEnum):
+    """What the heartbeat tells the worker."""
+
+    GO_ON = "go_on"
+    STOP = "stop"  # paused or cancelled: give the unit back
+    LOST = "lost"  # not ours any more
+
+
+def units_add(
+    *, iteration: Iteration, kind: str, queue: Queue, payloads: list[dict[str, Any]], totals: list[int] | None = None
+) -> int:
+    """Queue one unit per payload. A repeat adds nothing: (iteration, kind, ordinal) is unique."""
+    first = WorkUnit.objects.filter(iteration=iteration, kind=kind).exists()
+    if first or not payloads:
+        return 0
+    now = timezone.now()
+    WorkUnit.objects.bulk_create(
+        [
+            WorkUnit(
+                iteration=iteration,
+                stage=iteration.stage,
+                kind=kind,
+                ordinal=i,
+                queue=queue,
+                payload=payload,
+                total=totals[i] if totals else 0,
+                announced_at=now,
+            )
+            for i, payload in enumerate(payloads)
+        ],
+        ignore_conflicts=True,
+    )
+    transaction.on_commit(lambda: broker.announce(queue))
+    return len(payloads)
+
+
+def unit_claim(*, queue: str) -> WorkUnit | None:
+    """Take the next free unit of a queue, or None. The caller gets a fresh fencing token."""
+    now = timezone.now()
+    with transaction.atomic():
+        unit = (
+            WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("iteration__project")
+            .filter(queue=queue, iteration__status__in=OPEN)
+            .filter(Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now))
+            .order_by("id")
+            .first()
+        )
+        if unit is None:
+            return None
+        if unit.attempt >= MAX_ATTEMPTS:
+            _fail(unit, f"gave up after {unit.attempt} attempts: each worker that took it died")
+            return None
+        unit.state = State.RUNNING
+        unit.attempt += 1
+        unit.token = WorkUnit.fresh_token()
+        unit.leased_until = now + timedelta(seconds=settings.WORK_UNIT_LEASE)
+        unit.started_at = unit.started_at or now
+        unit.save(update_fields=["state", "attempt", "token", "leased_until", "started_at"])
+    return unit
+
+
+def unit_heartbeat(
+    *,
+    unit_id: int,
+    token: UUID,
+    done: int | None = None,
+    total: int | None = None,
+    message: str | None = None,
+    progress: dict[str, Any] | None = None,
+) -> Order:
+    """Extend the lease and report progress; says whether to go on."""
+    changes: dict[str, Any] = {"leased_until": timezone.now() + timedelta(seconds=settings.WORK_UNIT_LEASE)}
+    changes |= {
+        k: v for k, v in {"done": done, "total": total, "message": message, "progress": progress}.items() if v is not None
+    }
+    held = WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING)
+    if not held.update(**changes):
+        return Order.LOST
+    status, iteration_id, project_id = WorkUnit.objects.values_list(
+        "iteration__status", "iteration_id", "iteration__project_id"
+    ).get(pk=unit_id)
+    if len(changes) > 1:
+        notify(project_id=project_id, iteration_id=iteration_id, what="progress")
+    return Order.GO_ON if status in OPEN else Order.STOP
+
+
+@contextmanager
+def unit_completion(*, unit_id: int, token: UUID) -> Iterator[WorkUnit]:
+    """The transaction in which a unit's results and its completion commit together.
+
+    Raises:
+        LeaseLost: the token is not the unit's any more; nothing is written.
+    """
+    from webapp.iterations.services.machine import iteration_tick
+
+    with transaction.atomic():
+        unit = WorkUnit.objects.select_for_update(of=("self",)).select_related("iteration__project").get(pk=unit_id)
+        if unit.token != token or unit.state != State.RUNNING:
+            raise LeaseLost(f"unit {unit_id} was taken over or cancelled")
+        yield unit
+        unit.state = State.DONE
+        unit.leased_until = None
+        unit.finished_at = timezone.now()
+        unit.done = unit.total = max(unit.total, unit.done)
+        unit.save()
+        notify(project_id=unit.iteration.project_id, iteration_id=unit.iteration_id, what="unit")
+        iteration_id = unit.iteration_id
+        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration_id))
+
+
+def unit_release(*, unit_id: int, token: UUID) -> None:
+    """Give a unit back unfinished (pause, shutdown). It does not count as an attempt."""
+    WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING).update(
+        state=State.QUEUED, token=None, leased_until=None, attempt=F("attempt") - 1, message=""
+    )
+
+
+def unit_fail(*, unit_id: int, token: UUID, error: str) -> None:
+    """Record that the unit cannot be done; its iteration fails with the same sentence."""
+    with transaction.atomic():
+        unit = (
+            WorkUnit.objects.select_for_update(of=("self",))
+            .select_related("iteration")
+            .filter(pk=unit_id, token=token, state=State.RUNNING)
+            .first()
+        )
+        if unit is not None:
+            _fail(unit, error)
+
+
+def _fail(unit: WorkUnit, error: str) -> None:
+    unit.state = State.FAILED
+    unit.error = error
+    unit.finished_at = timezone.now()
+    unit.leased_until = None
+    unit.save(update_fields=["state", "error", "finished_at", "leased_until"])
+    Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN).update(
+        status="failed", problem=f"{Stage(unit.stage).value} ({unit.kind}): {error}"[:2000]
+    )
+    notify(project_id=unit.iteration.project_id, iteration_id=unit.iteration_id, what="failed")
+
+
+def units_sweep() -> int:
+    """Send the wake-up again for what is still queued or whose lease ran out. Returns how many queues."""
+    now = timezone.now()
+    stale = WorkUnit.objects.filter(iteration__status__in=OPEN).filter(
+        Q(state=State.QUEUED) & (Q(announced_at__lt=now - REANNOUNCE_AFTER) | Q(announced_at=None))
+        | Q(state=State.RUNNING, leased_until__lt=now)
+    )
+    queues = set(stale.values_list("queue", flat=True))
+    for queue in queues:
+        WorkUnit.objects.filter(queue=queue, state=State.QUEUED).update(announced_at=now)
+        broker.announce(queue)
+    return len(queues)
+
+
+def point_add(*, unit_id: int, step: int, total_steps: int, loss: float | None, learning_rate: float | None,
+              tokens_per_s: float | None, seconds: float) -> None:
+    """One point of the live training curve; a repeated step (after a resume) replaces the old point."""
+    RunPoint.objects.update_or_create(
+        unit_id=unit_id,
+        step=step,
+        defaults={
+            "total_steps": total_steps,
+            "loss": loss,
+            "learning_rate": learning_rate,
+            "tokens_per_s": tokens_per_s,
+            "seconds": seconds,
+        },
+    )

@@ -1,0 +1,50 @@
+"""The one Celery task: look for work on a queue and do it until there is none.
+
+The message carries nothing but the queue's name; the work unit row is the truth.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import structlog
+from celery import shared_task
+from django.db import close_old_connections
+
+from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
+from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
+
+log = structlog.get_logger()
+
+
+
+@shared_task(name="workers.look")
+def look(queue: str) -> None:
+    """Claim and do units of ``queue`` until none is free."""
+    close_old_connections()
+    while (unit := patiently(lambda: unit_claim(queue=queue))) is not None:
+        work(unit.pk, unit.token, unit.kind)
+    close_old_connections()
+
+
+def work(unit_id: int, token: object, kind: str) -> None:
+    """Do one claimed unit; every way it can end leaves the row in a state that says so."""
+    from webapp.iterations.selectors import unit_for_work
+
+    unit = unit_for_work(unit_id)
+    stage = importlib.import_module(f"workers.stages.{'continuation' if kind == 'continue' else kind}")
+    with structlog.contextvars.bound_contextvars(unit=unit_id, kind=kind, iteration=unit.iteration_id):
+        with Lease(unit_id, token) as lease:
+            try:
+                stage.run(unit, lease)
+            except Stopped:
+                patiently(lambda: unit_release(unit_id=unit_id, token=token))  # type: ignore[arg-type]
+            except LeaseLost as lost:
+                log.warning("results dropped", why=str(lost))
+            except DATABASE_GONE:
+                # Nothing was written. The lease runs out and somebody takes the unit again.
+                log.exception("the database stayed unreachable")
+            except Exception as error:
+                log.exception("unit failed")
+                sentence = f"{type(error).__name__}: {error}"[:1000]
+                patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))  # type: ignore[arg-type]
