@@ -72,7 +72,7 @@ class _Pending:
     future: asyncio.Future[Any]
 
 
-class _IdleSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _IdleSelector(selectors.DefaultSelector):
     """Calls ``on_idle`` when the event loop would have to wait: nothing is left to run."""
 
     on_idle: Callable[[], bool] = staticmethod(lambda: False)
@@ -91,7 +91,7 @@ class _Driver:
         self.pending: list[_Pending] = []
         self.finished: list[_Run] = []
         selector = _IdleSelector()
-        selector.on_idle = self._idle  # type: ignore[method-assign]
+        selector.on_idle = self._idle
         self.loop = asyncio.SelectorEventLoop(selector)
 
     def _idle(self) -> bool:
@@ -143,17 +143,21 @@ class _Driver:
     def _dispatch(self) -> None:
         """Hand everything that waits to the engine: one batch of each kind, in prompt order."""
         batch, self.pending = sorted(self.pending, key=lambda p: p.order), []
-        for kind, call in ((GenerateRequest, self.engine.generate), (ScoreRequest, self.engine.score)):
-            part = [p for p in batch if isinstance(p.request, kind) and not p.future.done()]
-            if not part:
-                continue
-            answers = call([p.request for p in part])  # type: ignore[operator]
-            if len(answers) != len(part):
-                raise RuntimeError(
-                    f"engine {self.engine.name} answered {len(answers)} of {len(part)} requests"
-                )
-            for pending, answer in zip(part, answers, strict=True):
-                pending.future.set_result(answer)
+        waiting = [p for p in batch if not p.future.done()]  # a method may have cancelled its request
+        writing = [(p.future, p.request) for p in waiting if isinstance(p.request, GenerateRequest)]
+        scoring = [(p.future, p.request) for p in waiting if isinstance(p.request, ScoreRequest)]
+        if writing:
+            self._resolve([f for f, _ in writing], self.engine.generate([r for _, r in writing]))
+        if scoring:
+            self._resolve([f for f, _ in scoring], self.engine.score([r for _, r in scoring]))
+
+    def _resolve(self, futures: Sequence[asyncio.Future[Any]], answers: Sequence[object]) -> None:
+        if len(answers) != len(futures):
+            raise RuntimeError(
+                f"engine {self.engine.name} answered {len(answers)} of {len(futures)} requests"
+            )
+        for future, answer in zip(futures, answers, strict=True):
+            future.set_result(answer)
 
     def close(self) -> None:
         """Cancel what is still under way (after a failure) and let it unwind."""

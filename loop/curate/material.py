@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from loop.annotate.aggregate import AgreedCritique, agreed_critique
@@ -13,7 +13,7 @@ from loop.records import Critique, Preference, Prompt, Response, RowKind, Score,
 
 Accept = Literal["verifier", "self_verdict", "people"]
 KEPT = "kept"
-_MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.I)
+_MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.IGNORECASE)
 
 
 class LeakError(ValueError):
@@ -35,11 +35,12 @@ class Material:
     def __post_init__(self) -> None:
         if self.prompt.split is not Split.TRAIN:
             raise LeakError(
-                f"prompt {self.prompt.id} is a {self.prompt.split.value} prompt; only train prompts may become examples"
+                f"prompt {self.prompt.id} is a {self.prompt.split.value} prompt;"
+                " only train prompts may become examples"
             )
 
-    def response(self, id: str) -> Response | None:
-        return next((r for r in self.responses if r.id == id), None)
+    def response(self, response_id: str) -> Response | None:
+        return next((r for r in self.responses if r.id == response_id), None)
 
     def people_on(self, response: Response) -> AgreedCritique:
         """What people say of a response, as one judgement."""
@@ -169,8 +170,6 @@ def funnel(candidates: Iterable[Candidate]) -> dict[str, int]:
 
 def capped(candidates: Sequence[Candidate], limit: int, what: str) -> list[Candidate]:
     """Drop what exceeds ``limit`` kept candidates, in order; people's acceptances first."""
-    from dataclasses import replace
-
     order = sorted(
         (i for i, c in enumerate(candidates) if c.kept),
         key=lambda i: (candidates[i].accepted_by != "people", i),

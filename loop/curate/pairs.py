@@ -1,4 +1,4 @@
-"""Preference data: the better step over the worse one on a shared prefix, the better response over the worse."""
+"""Preference data: better over worse, as steps on a shared prefix or as whole responses."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from loop.annotate.aggregate import AgreedCritique
 from loop.curate.material import (
@@ -110,15 +111,12 @@ def _step_alone(
 
 
 def _without_repeats(candidates: list[Candidate]) -> list[Candidate]:
-    from dataclasses import replace
-
     seen: set[str] = set()
     result = []
     for candidate in candidates:
-        if candidate.kept and candidate.row is not None:
-            text = normalised(candidate.row.prefix + candidate.row.chosen)
-            if text in seen:
-                candidate = replace(candidate, reason=REPEAT)
+        text = normalised(candidate.row.prefix + candidate.row.chosen) if candidate.row else ""
+        repeat = candidate.kept and text in seen
+        if candidate.kept:
             seen.add(text)
-        result.append(candidate)
+        result.append(replace(candidate, reason=REPEAT) if repeat else candidate)
     return result

@@ -9,7 +9,7 @@ _STATED = re.compile(
     r"^[ \t]*[*_#>-]*[ \t]*"  # list, heading or emphasis marks
     r"(?:(?:the[ \t]+)?(?:final[ \t]+)?answer[*_]*[ \t]*(?:is[ \t]*:?|[:=])|A:|\#{4})[*_]*"
     r"[ \t]*(\S[^\n]*)$",
-    re.I | re.M,
+    re.IGNORECASE | re.MULTILINE,
 )
 
 

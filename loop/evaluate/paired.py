@@ -28,7 +28,7 @@ class Bootstrap:
 def paired(
     before: Mapping[str, bool | None], after: Mapping[str, bool | None]
 ) -> tuple[list[bool], list[bool], int]:
-    """Outcomes on the prompts that both sides were scored on, in prompt-id order, and how many were left out."""
+    """Outcomes on the prompts both sides were scored on, by prompt id, and how many were left out."""
     everyone = sorted(before.keys() | after.keys())
     a, b = [], []
     for prompt_id in everyone:

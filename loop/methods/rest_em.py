@@ -1,4 +1,4 @@
-"""ReST-EM (Singh et al., 2023, arXiv:2312.06585, "Beyond Human Data"): sample many, keep what a checker accepts.
+"""ReST-EM (Singh et al., 2023, arXiv:2312.06585): sample many, keep what a checker accepts, train, repeat.
 
 This is the E-step: N samples per prompt with a 0/1 reward each. Keeping the right ones, dropping repeats
 and capping them per prompt is curation; the M-step trains from the base model, not from the last one.

@@ -1,4 +1,4 @@
-"""Decide whether a challenger replaces the champion: a paired test, a least effect, guards, reasons in words."""
+"""Whether a challenger replaces the champion: paired test, least effect, guards, reasons in words."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def decide(
     against.append(_effect_reason(size.effect, settings.min_effect))
     if test.p_value >= settings.alpha:
         against.append(
-            f"the difference may be chance: p = {_p(test.p_value)}, the gate asks for below {settings.alpha:g}"
+            f"the difference may be chance: p = {_p(test.p_value)},"
+            f" the gate asks for below {settings.alpha:g}"
         )
     reasons = tuple(filter(None, against))
     won = (

@@ -80,11 +80,13 @@ async def written(
     return responses
 
 
-def response_from(dialect: Dialect, id: str, prompt: Prompt, prefix: str, completion: Completion) -> Response:
+def response_from(
+    dialect: Dialect, response_id: str, prompt: Prompt, prefix: str, completion: Completion
+) -> Response:
     """The record of one completion: prefix and continuation as one text, steps and answer read once."""
     text = prefix + completion.text
     return Response(
-        id=id,
+        id=response_id,
         prompt_id=prompt.id,
         text=text,
         steps=dialect.split_steps(text),

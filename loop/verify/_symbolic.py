@@ -42,7 +42,8 @@ class SymbolicComparer:
             if answer is None:
                 self.stop()
                 return None, f"the comparison crashed or took longer than {self.limit:g} s"
-            return answer["equal"], answer.get("error", "")
+            equal = answer.get("equal")
+            return (equal if isinstance(equal, bool) else None), str(answer.get("error", ""))
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._pid == os.getpid() and self._child.poll() is None:
@@ -61,12 +62,15 @@ class SymbolicComparer:
         return self._child
 
     @staticmethod
-    def _answer(child: subprocess.Popen[bytes], limit: float) -> dict[str, bool | str | None] | None:
+    def _answer(child: subprocess.Popen[bytes], limit: float) -> dict[str, object] | None:
         # The child writes one whole line at a time, far shorter than a pipe's atomic write.
         assert child.stdout is not None
         ready, _, _ = select.select([child.stdout], [], [], limit)
         line = child.stdout.readline() if ready else b""
-        return json.loads(line) if line else None
+        if not line:
+            return None
+        answer: dict[str, object] = json.loads(line)
+        return answer
 
     def stop(self) -> None:
         child, self._child = self._child, None

@@ -19,7 +19,8 @@ def main() -> None:
 
     def read(text: str) -> list[object]:
         # No time limit of its own: it would need a signal; the parent keeps the clock.
-        return parse(f"${text}$", parsing_timeout=None) or parse(text, parsing_timeout=None)
+        found: list[object] = parse(f"${text}$", parsing_timeout=None) or parse(text, parsing_timeout=None)
+        return found
 
     print("{}", flush=True)
     for line in sys.stdin:

@@ -25,11 +25,11 @@ from loop.records import Critique, Mark, Message, Prompt, Response, Step, Verdic
 LETTERS = "ABCDEFGH"
 _WORDS = {Mark.GOOD: "correct", Mark.NEUTRAL: "neutral", Mark.WRONG: "wrong"}
 _MARKS = {word: mark for mark, word in _WORDS.items()}
-_LINE = re.compile(r"[*_]*Step (\d+):[*_]* (correct|neutral|wrong)\.?(?: - (\S.*))?", re.I)
-_CORRECTION = re.compile(r"[*_]*Correction:[*_]* ?(.*)", re.I)
-_VERDICT = re.compile(r"[*_]*Verdict:[*_]* (correct|wrong)\.?[*_]*", re.I)
+_LINE = re.compile(r"[*_]*Step (\d+):[*_]* (correct|neutral|wrong)\.?(?: - (\S.*))?", re.IGNORECASE)
+_CORRECTION = re.compile(r"[*_]*Correction:[*_]* ?(.*)", re.IGNORECASE)
+_VERDICT = re.compile(r"[*_]*Verdict:[*_]* (correct|wrong)\.?[*_]*", re.IGNORECASE)
 _JUDGEMENT = re.compile(
-    r"(?:the )?(?:best|better)(?: (?:solution|response))?(?: is)?:? \W*([A-H]|tie)\W*", re.I
+    r"(?:the )?(?:best|better)(?: (?:solution|response))?(?: is)?:? \W*([A-H]|tie)\W*", re.IGNORECASE
 )
 
 
@@ -144,7 +144,7 @@ class Chat:
 
     def read_judgement(self, text: str, n: int) -> int | None:
         last = text.strip().rsplit("\n", 1)[-1].strip()
-        read = _JUDGEMENT.fullmatch(last) or re.fullmatch(r"\W*([A-H]|tie)\W*", last, re.I)
+        read = _JUDGEMENT.fullmatch(last) or re.fullmatch(r"\W*([A-H]|tie)\W*", last, re.IGNORECASE)
         if read is None or read[1].lower() == "tie":
             return None
         index = LETTERS.index(read[1].upper())

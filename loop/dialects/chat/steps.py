@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from loop.records import Step
 
-# "1. ...", "2) ...", "Step 3: ...", "**Step 4:** ...", "### Step 5. ..."
+# A line that opens a step: 1. or 2) or Step 3: also as **Step 4:** or a heading.
 _NUMBERED = re.compile(
-    r"^[^\S\n]*(?:[#*_>-]+[^\S\n]*)?(?:Step[ \t]+)?\d{1,3}[.):][*_]*(?=\s|\Z)", re.I | re.M
+    r"^[^\S\n]*(?:[#*_>-]+[^\S\n]*)?(?:Step[ \t]+)?\d{1,3}[.):][*_]*(?=\s|\Z)", re.IGNORECASE | re.MULTILINE
 )
 _ANSWER = re.compile(
     r"^[^\S\n]*[*_#>-]*[ \t]*(?:(?:the[ \t]+)?(?:final[ \t]+)?answer[*_]*[ \t]*[:=]|A:|\#{4}[^#\n])",
-    re.I | re.M,
+    re.IGNORECASE | re.MULTILINE,
 )
 _BLANK = re.compile(r"\n\s*\n")
 
@@ -33,7 +34,7 @@ def split(text: str) -> tuple[Step, ...]:
         cuts = [c + lead for c in cuts] or [m.end() for m in re.finditer("\n", text)]
     edges = sorted({0, len(text), *cuts, *(m.start() for m in _ANSWER.finditer(text))})
     steps: list[Step] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         content = text[start:end].strip()
         if content:
             at = start + text[start:end].index(content)
