@@ -24,15 +24,21 @@ class TaskState(models.TextChoices):
 
 class AnnotationTask(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotation_tasks")
-    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="tasks")
+    iteration = models.ForeignKey(
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="tasks"
+    )
     kind = models.CharField(max_length=16, choices=TaskKind.choices)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+")
     response = models.ForeignKey(Response, null=True, on_delete=models.CASCADE, related_name="tasks")
-    response_ids = ArrayField(models.UUIDField(), default=list, help_text="Preference: the candidates, unshuffled.")
+    response_ids = ArrayField(
+        models.UUIDField(), default=list, help_text="Preference: the candidates, unshuffled."
+    )
     state = models.CharField(max_length=8, choices=TaskState.choices, default=TaskState.OPEN)
     priority = models.FloatField(default=0.0, help_text="Higher comes first.")
     overlap = models.PositiveSmallIntegerField(default=1, help_text="Different people asked.")
-    open_slots = models.SmallIntegerField(help_text="overlap minus live claims minus answers; kept by services.")
+    open_slots = models.SmallIntegerField(
+        help_text="overlap minus live claims minus answers; kept by services."
+    )
     answers = models.PositiveSmallIntegerField(default=0)
     show_model_critique = models.BooleanField(default=True)
     show_reference = models.BooleanField(default=False)
@@ -47,11 +53,22 @@ class AnnotationTask(models.Model):
                 name="task_queue",
                 condition=Q(state="open", open_slots__gt=0),
             ),
+            # The same for a page that takes whatever kind comes next.
+            models.Index(
+                fields=["project", "-priority", "id"],
+                name="task_queue_any",
+                condition=Q(state="open", open_slots__gt=0),
+            ),
             models.Index(fields=["iteration", "state"]),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(open_slots__gte=0), name="no_slot_twice"),
             models.UniqueConstraint(fields=["iteration", "response"], name="one_critique_task_per_response"),
+            models.UniqueConstraint(
+                fields=["iteration", "response_ids"],
+                condition=Q(kind="preference"),
+                name="one_preference_task_per_set",
+            ),
         ]
 
 
@@ -70,7 +87,14 @@ class Assignment(models.Model):
     token = models.UUIDField(default=uuid.uuid4, unique=True)
     lease_until = models.DateTimeField()
     order = ArrayField(
-        models.PositiveSmallIntegerField(), default=list, help_text="Preference: display position -> candidate."
+        models.PositiveSmallIntegerField(),
+        default=list,
+        help_text="Preference: display position -> candidate.",
+    )
+    # Settled when the item is handed out, so that what is stored is what was on the screen.
+    shown = models.JSONField(default=dict, help_text="model_critique: id or null; reference: bool; order.")
+    guideline_version = models.ForeignKey(
+        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )
     skip_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -93,7 +117,7 @@ class Draft(models.Model):
 
 
 class Annotation(models.Model):
-    """A person's answer. ``payload`` is the answer as given; Critique / Preference rows are derived from it."""
+    """A person's answer. ``payload`` is the answer as given; Critique and Preference rows derive from it."""
 
     class Outcome(models.TextChoices):
         ANSWERED = "answered"
@@ -108,14 +132,22 @@ class Annotation(models.Model):
 
     task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="annotations")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")
-    assignment = models.OneToOneField(Assignment, null=True, on_delete=models.SET_NULL, related_name="annotation")
-    submit_key = models.UUIDField(unique=True, help_text="Made by the client once per answer: a replay is a no-op.")
+    assignment = models.OneToOneField(
+        Assignment, null=True, on_delete=models.SET_NULL, related_name="annotation"
+    )
+    submit_key = models.UUIDField(
+        unique=True, help_text="Made by the client once per answer: a replay is a no-op."
+    )
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.ANSWERED)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SUBMITTED)
     payload = models.JSONField()
     revision = models.PositiveIntegerField(default=1)
-    guideline_version = models.ForeignKey(GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+")
-    shown = models.JSONField(default=dict, help_text="What was visible: model critique, reference, display order.")
+    guideline_version = models.ForeignKey(
+        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    shown = models.JSONField(
+        default=dict, help_text="What was visible: model critique, reference, display order."
+    )
     seconds = models.FloatField(null=True)
     step_seconds = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -6,84 +6,117 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotate', '0002_initial'),
-        ('traces', '0001_initial'),
+        ("annotate", "0002_initial"),
+        ("traces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='annotationtask',
-            name='response',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='traces.response'),
+            model_name="annotationtask",
+            name="response",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="tasks",
+                to="traces.response",
+            ),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='task',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='annotate.annotationtask'),
+            model_name="annotation",
+            name="task",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="annotations",
+                to="annotate.annotationtask",
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='task',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='annotate.annotationtask'),
+            model_name="assignment",
+            name="task",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="assignments",
+                to="annotate.annotationtask",
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to=settings.AUTH_USER_MODEL),
+            model_name="assignment",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="assignments",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='annotation',
-            name='assignment',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='annotation', to='annotate.assignment'),
+            model_name="annotation",
+            name="assignment",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="annotation",
+                to="annotate.assignment",
+            ),
         ),
         migrations.AddField(
-            model_name='draft',
-            name='assignment',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='draft', to='annotate.assignment'),
+            model_name="draft",
+            name="assignment",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="draft", to="annotate.assignment"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='annotationrevision',
-            constraint=models.UniqueConstraint(fields=('annotation', 'number'), name='revision_once'),
+            model_name="annotationrevision",
+            constraint=models.UniqueConstraint(fields=("annotation", "number"), name="revision_once"),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(condition=models.Q(('open_slots__gt', 0), ('state', 'open')), fields=['project', 'kind', '-priority', 'id'], name='task_queue'),
+            model_name="annotationtask",
+            index=models.Index(
+                condition=models.Q(("open_slots__gt", 0), ("state", "open")),
+                fields=["project", "kind", "-priority", "id"],
+                name="task_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(fields=['iteration', 'state'], name='annotate_an_iterati_1eb0e4_idx'),
+            model_name="annotationtask",
+            index=models.Index(fields=["iteration", "state"], name="annotate_an_iterati_1eb0e4_idx"),
         ),
         migrations.AddConstraint(
-            model_name='annotationtask',
-            constraint=models.CheckConstraint(condition=models.Q(('open_slots__gte', 0)), name='no_slot_twice'),
+            model_name="annotationtask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("open_slots__gte", 0)), name="no_slot_twice"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='annotationtask',
-            constraint=models.UniqueConstraint(fields=('iteration', 'response'), name='one_critique_task_per_response'),
+            model_name="annotationtask",
+            constraint=models.UniqueConstraint(
+                fields=("iteration", "response"), name="one_critique_task_per_response"
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['user', 'state'], name='annotate_as_user_id_ee1791_idx'),
+            model_name="assignment",
+            index=models.Index(fields=["user", "state"], name="annotate_as_user_id_ee1791_idx"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('state', 'active')), fields=['lease_until'], name='lease_sweep'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("state", "active")), fields=["lease_until"], name="lease_sweep"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('task', 'user'), name='a_person_sees_a_task_once'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(fields=("task", "user"), name="a_person_sees_a_task_once"),
         ),
         migrations.AddIndex(
-            model_name='annotation',
-            index=models.Index(fields=['user', '-created_at'], name='annotate_an_user_id_994d27_idx'),
+            model_name="annotation",
+            index=models.Index(fields=["user", "-created_at"], name="annotate_an_user_id_994d27_idx"),
         ),
         migrations.AddConstraint(
-            model_name='annotation',
-            constraint=models.UniqueConstraint(fields=('task', 'user'), name='one_answer_per_person'),
+            model_name="annotation",
+            constraint=models.UniqueConstraint(fields=("task", "user"), name="one_answer_per_person"),
         ),
     ]

@@ -1,0 +1,162 @@
+"""What may be read, by whom. Looking up a person's work takes the person: that is the access check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from loop.records import Author
+from webapp.accounts.models import User
+from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.projects.models import GuidelineVersion, Membership, Project, Role
+from webapp.traces.models import Critique, Response, Step
+
+if TYPE_CHECKING:  # iterations lie above annotate
+    from webapp.iterations.models import Iteration
+
+MAY_ANNOTATE = (Role.ADMIN, Role.LEAD, Role.ANNOTATOR)
+
+
+def project_for_annotator(user: User, slug: str) -> Project:
+    """The project, for its administrators, leads and annotators.
+
+    Raises:
+        Project.DoesNotExist: no such project, or this person may not annotate in it.
+    """
+    return Project.objects.get(slug=slug, memberships__user=user, memberships__role__in=MAY_ANNOTATE)
+
+
+def assignment_for(user: User, token: UUID) -> Assignment:
+    """This person's claim, with task, prompt and guidelines at hand.
+
+    Raises:
+        Assignment.DoesNotExist: not theirs, unknown, or no longer a member who may annotate.
+    """
+    return Assignment.objects.select_related(
+        "task__project", "task__prompt", "task__iteration", "guideline_version", "draft"
+    ).get(
+        token=token,
+        user=user,
+        task__project__memberships__user=user,
+        task__project__memberships__role__in=MAY_ANNOTATE,
+    )
+
+
+def annotation_for(user: User, pk: int) -> Annotation:
+    """This person's own answer; leads and administrators of the project see everyone's.
+
+    Raises:
+        Annotation.DoesNotExist: unknown, or not theirs to see.
+    """
+    member = Membership.objects.filter(user=user)
+    mine = Q(user=user, task__project__in=member.filter(role__in=MAY_ANNOTATE).values("project"))
+    led = Q(task__project__in=member.filter(role__in=(Role.ADMIN, Role.LEAD)).values("project"))
+    return Annotation.objects.select_related("task__iteration", "task__response", "task__prompt").get(
+        mine | led, pk=pk
+    )
+
+
+def iteration_progress(iteration: Iteration) -> tuple[int, int]:
+    """Answers given and answers wanted. A closed task wants no more than it got."""
+    tasks = AnnotationTask.objects.filter(iteration=iteration)
+    sums = tasks.aggregate(
+        answers=Sum("answers", default=0),
+        open=Sum("overlap", filter=~Q(state=TaskState.CLOSED), default=0),
+        closed=Sum("answers", filter=Q(state=TaskState.CLOSED), default=0),
+    )
+    return sums["answers"], sums["open"] + sums["closed"]
+
+
+def tasks_free(
+    *, project: Project, user: User, kind: str | None = None, iteration: Iteration | None = None
+) -> QuerySet[AnnotationTask]:
+    """Tasks this person could be given next, best first; never one they have had before."""
+    tasks = AnnotationTask.objects.filter(project=project, state=TaskState.OPEN, open_slots__gt=0)
+    if kind:
+        tasks = tasks.filter(kind=kind)
+    if iteration:
+        tasks = tasks.filter(iteration=iteration)
+    return tasks.exclude(assignments__user=user).order_by("-priority", "id")
+
+
+def tasks_waiting_count(*, project: Project, user: User, cap: int = 1000) -> int:
+    """How many tasks wait for this person, counted up to ``cap`` so that a long queue costs no more."""
+    return tasks_free(project=project, user=user).order_by()[:cap].count()
+
+
+def guidelines_latest(project_id: int) -> GuidelineVersion | None:
+    return GuidelineVersion.objects.filter(project_id=project_id).order_by("-number").first()
+
+
+def model_critique_of(response_id: UUID) -> Critique | None:
+    """The model's latest readable critique of a response."""
+    made = Critique.objects.filter(response_id=response_id, author_kind=Author.MODEL.value, parsed=True)
+    return made.order_by("-created_at", "id").first()
+
+
+def task_texts(task: AnnotationTask) -> list[str]:
+    """What an answer is about: the steps' texts, or one entry per candidate response."""
+    if task.kind == TaskKind.PREFERENCE:
+        return [str(pk) for pk in task.response_ids]
+    steps = Step.objects.filter(response_id=task.response_id).order_by("index")
+    return list(steps.values_list("text", flat=True))
+
+
+def item_of(assignment: Assignment) -> dict[str, Any]:
+    """Everything the annotation page shows for one claim, ready for JSON. Constant number of queries.
+
+    Model and sampling settings are left out on purpose: they would bias a comparison.
+    """
+    task, draft, guide = assignment.task, getattr(assignment, "draft", None), assignment.guideline_version
+    return {
+        "token": str(assignment.token),
+        "task": task.pk,
+        "kind": task.kind,
+        "iteration": task.iteration.number if task.iteration else None,
+        "lease_until": assignment.lease_until.isoformat(),
+        "prompt": {"text": task.prompt.text, "messages": task.prompt.messages},
+        "reference": task.prompt.reference if assignment.shown.get("reference") else None,
+        "responses": _responses_in_order(assignment),
+        "model_critique": _critique_shown(assignment),
+        "guidelines": {"number": guide.number, "text": guide.text} if guide else None,
+        "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
+    }
+
+
+def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
+    task = assignment.task
+    ids = [task.response_id] if task.kind == TaskKind.STEP_CRITIQUE else list(task.response_ids)
+    rows = {r.pk: r for r in Response.objects.filter(pk__in=ids).prefetch_related("steps")}
+    return [
+        {
+            "candidate": i,
+            "id": str(ids[i]),
+            "text": rows[ids[i]].text,
+            "finish": rows[ids[i]].finish,
+            "steps": [{"index": s.index, "text": s.text} for s in rows[ids[i]].steps.all()],
+        }
+        for i in (assignment.order or range(len(ids)))
+    ]
+
+
+def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
+    pk = assignment.shown.get("model_critique")
+    if pk is None:
+        return None
+    fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
+    return Critique.objects.filter(pk=pk).values(*fields).first()
+
+
+def simulated_answers(iteration: Iteration) -> int:
+    """How many of an iteration's answers a program gave in a person's place."""
+    return Annotation.objects.filter(task__iteration=iteration, user__is_simulated=True).count()
+
+
+def answers_by_person(iteration: Iteration) -> list[dict[str, Any]]:
+    """(name, is_simulated, answers, seconds) of everyone who answered, most first."""
+    rows = Annotation.objects.filter(task__iteration=iteration).values(
+        name=F("user__username"), simulated=F("user__is_simulated")
+    )
+    return list(rows.annotate(answers=Count("id"), seconds=Sum("seconds")).order_by("-answers", "name"))

@@ -1,0 +1,23 @@
+"""Every write of annotation. Locks are always taken in the order assignment, then task: no deadlock."""
+
+from webapp.annotate.services.answers import annotation_revise, annotation_submit
+from webapp.annotate.services.claims import (
+    assignment_claim,
+    assignment_heartbeat,
+    assignment_release,
+    assignments_sweep,
+)
+from webapp.annotate.services.drafts import draft_save
+from webapp.annotate.services.tasks import tasks_close, tasks_create
+
+__all__ = [
+    "annotation_revise",
+    "annotation_submit",
+    "assignment_claim",
+    "assignment_heartbeat",
+    "assignment_release",
+    "assignments_sweep",
+    "draft_save",
+    "tasks_close",
+    "tasks_create",
+]

@@ -1,0 +1,69 @@
+"""Asking people: the tasks of an iteration, made once and withdrawn once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+
+from webapp.annotate.models import AnnotationTask, TaskKind, TaskState
+
+if TYPE_CHECKING:
+    from webapp.iterations.models import Iteration
+
+# prompt id, response id (preference: the candidates' ids), priority
+Item = tuple[int, "UUID | str | Sequence[UUID | str]", float]
+
+
+@transaction.atomic
+def tasks_create(
+    *,
+    iteration: Iteration,
+    kind: str,
+    items: Iterable[Item],
+    overlap: int = 1,
+    show_model_critique: bool = True,
+    show_reference: bool = False,
+) -> int:
+    """Make one task per item. A repeated call adds nothing.
+
+    Returns how many tasks the iteration has now, whichever call made them.
+
+    Raises:
+        ValueError: an unknown kind, an overlap below 1, or a preference with fewer than two candidates.
+    """
+    kind = TaskKind(kind)
+    if overlap < 1:
+        raise ValueError(f"overlap is the number of people asked per task: at least 1, not {overlap}")
+    rows = []
+    for prompt_id, subject, priority in items:
+        pair = kind == TaskKind.PREFERENCE
+        if pair and (isinstance(subject, str | UUID) or len(set(subject)) < 2):
+            raise ValueError(
+                f"a preference needs two different responses; prompt {prompt_id} has {subject!r}"
+            )
+        rows.append(
+            AnnotationTask(
+                project_id=iteration.project_id,
+                iteration_id=iteration.pk,
+                kind=kind,
+                prompt_id=prompt_id,
+                response_id=None if pair else subject,
+                response_ids=list(subject) if pair else [],  # type: ignore[arg-type]
+                priority=priority,
+                overlap=overlap,
+                open_slots=overlap,
+                show_model_critique=show_model_critique,
+                show_reference=show_reference,
+            )
+        )
+    AnnotationTask.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    return AnnotationTask.objects.filter(iteration=iteration, kind=kind).count()
+
+
+def tasks_close(*, iteration: Iteration) -> int:
+    """Withdraw what is still open; returns how many. Answers stay; live claims learn it at the next call."""
+    open_tasks = AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN)
+    return open_tasks.update(state=TaskState.CLOSED)
