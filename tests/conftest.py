@@ -63,6 +63,8 @@ def _start_database(config: pytest.Config) -> None:
     postgres = Postgres.of(Layout(ROOT, folder), extra=NO_DURABILITY)
     process = postgres.start(folder / "postgres.log", death_signal=signal.SIGQUIT)
     os.environ["DATABASE_URL"] = postgres.url
+    (folder / "var" / "static").mkdir(parents=True)
+    os.environ.setdefault("WHETSTONE_VAR", str(folder / "var"))
     config.stash[_STATE] = (folder, postgres, process)
 
 

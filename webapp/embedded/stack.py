@@ -137,6 +137,7 @@ def _supervised(layout: Layout, body: Callable[[Supervisor, Services], int], *, 
         if not quiet:
             supervisor.say("stopping")
         supervisor.stop_all()
+        services.forget_sockets()
         user.release()
         for number, handler in before.items():
             signal.signal(number, handler)

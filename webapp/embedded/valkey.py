@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapp.embedded import processes
-from webapp.embedded.layout import Layout, socket_folder
+from webapp.embedded.layout import Layout, make_private, socket_folder
 from webapp.embedded.postgres import last_line, wait_until
 from webapp.embedded.refusal import Refusal
 
@@ -49,7 +49,7 @@ class Valkey:
         return f"redis+socket://{self.socket}"
 
     def argv(self) -> list[str]:
-        options = "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec --daemonize no"
+        options = "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec --daemonize no --loglevel warning"
         return [
             str(self.binary),
             "--unixsocket",
@@ -62,6 +62,8 @@ class Valkey:
         ]
 
     def prepare(self) -> None:
+        if not self.socket.parent.is_dir():  # the database's account owns it when there is one
+            make_private(self.socket.parent, os.getuid())
         self.data.mkdir(parents=True, exist_ok=True)
 
     def ask(self, *words: str) -> bytes:
