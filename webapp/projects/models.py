@@ -13,12 +13,18 @@ class Project(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
-    base = models.CharField(max_length=500, help_text="Hugging Face folder or hub id, or openai+http://… of the model.")
-    dialect = models.CharField(max_length=40, default="chat", help_text="How actions are worded for this model.")
+    base = models.CharField(
+        max_length=500, help_text="Hugging Face folder or hub id, or openai+http://… of the model."
+    )
+    dialect = models.CharField(
+        max_length=40, default="chat", help_text="How actions are worded for this model."
+    )
     champion = models.ForeignKey(
         "registry.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="champion_of"
     )
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -50,7 +56,9 @@ class GuidelineVersion(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="guidelines")
     number = models.PositiveIntegerField()
     text = models.TextField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -115,7 +123,9 @@ class AuditEvent(models.Model):
     """Who did what, when. Written by services, never changed."""
 
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="audit_events")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     verb = models.CharField(max_length=60)
     target = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict, blank=True)

@@ -1,3 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from webapp.projects import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("projects/<slug:slug>/", views.project, name="project"),
+    path("projects/<slug:slug>/members/", views.members, name="members"),
+    path("projects/<slug:slug>/members/<int:user_id>/remove/", views.member_remove, name="member_remove"),
+    path("projects/<slug:slug>/prompts/", views.prompts, name="prompts"),
+    path("projects/<slug:slug>/prompts/import/", views.prompts_import, name="prompts_import"),
+    path("projects/<slug:slug>/prompts/<int:pk>/", views.prompt, name="prompt"),
+]

@@ -6,81 +6,104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("projects", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='project',
-            name='champion',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='champion_of', to='registry.modelversion'),
+            model_name="project",
+            name="champion",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="champion_of",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='project',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="project",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='projects.project'),
+            model_name="membership",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='guidelineversion',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='guidelines', to='projects.project'),
+            model_name="guidelineversion",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="guidelines", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='auditevent',
-            name='project',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='audit_events', to='projects.project'),
+            model_name="auditevent",
+            name="project",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="audit_events",
+                to="projects.project",
+            ),
         ),
         migrations.AddField(
-            model_name='prompt',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prompts', to='projects.project'),
+            model_name="prompt",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="prompts", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='promptfamily',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project'),
+            model_name="promptfamily",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="projects.project"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('project', 'user'), name='one_role_per_member'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("project", "user"), name="one_role_per_member"),
         ),
         migrations.AddConstraint(
-            model_name='guidelineversion',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='guideline_number'),
+            model_name="guidelineversion",
+            constraint=models.UniqueConstraint(fields=("project", "number"), name="guideline_number"),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['project', '-at'], name='projects_au_project_75ae90_idx'),
+            model_name="auditevent",
+            index=models.Index(fields=["project", "-at"], name="projects_au_project_75ae90_idx"),
         ),
         migrations.AddIndex(
-            model_name='prompt',
-            index=models.Index(fields=['project', 'split', 'id'], name='projects_pr_project_986446_idx'),
+            model_name="prompt",
+            index=models.Index(fields=["project", "split", "id"], name="projects_pr_project_986446_idx"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('project', 'content_sha'), name='prompt_once'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("project", "content_sha"), name="prompt_once"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('id', 'split'), name='prompt_split'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("id", "split"), name="prompt_split"),
         ),
         migrations.AddConstraint(
-            model_name='promptfamily',
-            constraint=models.UniqueConstraint(fields=('project', 'family'), name='family_once'),
+            model_name="promptfamily",
+            constraint=models.UniqueConstraint(fields=("project", "family"), name="family_once"),
         ),
         migrations.AddConstraint(
-            model_name='promptfamily',
-            constraint=models.UniqueConstraint(fields=('project', 'family', 'split'), name='family_split'),
+            model_name="promptfamily",
+            constraint=models.UniqueConstraint(fields=("project", "family", "split"), name="family_split"),
         ),
     ]
