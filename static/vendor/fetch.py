@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Fetch the vendored browser libraries from npm and record their sha256.
 
     python static/vendor/fetch.py            fetch everything in PACKAGES, rewrite sha256.txt
@@ -19,8 +18,7 @@ SUMS = HERE / "sha256.txt"
 
 # (npm name, version, our folder) -> files taken from the package
 PACKAGES: dict[tuple[str, str, str], list[str]] = {
-    ("htmx.org", "4.0.1", "htmx-4.0.1"): ["dist/htmx.min.js", "dist/ext/hx-sse.min.js", "LICENSE"],
-    ("uplot", "1.6.32", "uplot-1.6.32"): ["dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"],
+    ("htmx.org", "4.0.1", "htmx-4.0.1"): ["dist/htmx.min.js", "LICENSE"],
 }
 
 
@@ -51,5 +49,7 @@ def fetch() -> None:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(0 if sums() == recorded() else "static/vendor differs from sha256.txt: run static/vendor/fetch.py")
+        sys.exit(
+            0 if sums() == recorded() else "static/vendor differs from sha256.txt: run static/vendor/fetch.py"
+        )
     fetch()

@@ -26,7 +26,7 @@ _IMPORTS = 7301  # name space of the advisory locks: one import at a time per pr
 
 
 class ImportRefused(ValueError):
-    """Prompts that cannot be stored as asked; nothing was imported. ``line`` is 0 for the import as a whole."""
+    """Prompts that cannot be stored as asked; nothing was imported. ``line`` is 0 when none is to blame."""
 
     def __init__(self, why: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {why}" if line else why)

@@ -14,8 +14,8 @@ from webapp.projects.services import ProjectError, project_create
 
 class Command(BaseCommand):
     help = (
-        "Create a project: a base model, later its prompts, guidelines and people. Without --base it uses the "
-        "built-in seed model, which runs anywhere. Import prompts next: prompts_import."
+        "Create a project: a base model, later its prompts, guidelines and people. Without --base it uses "
+        "the built-in seed model, which runs anywhere. Import prompts next: prompts_import."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -68,7 +68,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--verifier",
             choices=["none", *checker_names()],
-            help="what checks answers against the reference (default: math_answer where there is a reference field)",
+            help="what checks answers against the reference (default: math_answer with a reference field)",
         )
         parser.add_argument(
             "--limit", type=int, help="read at most this many prompts from the start of the file"
