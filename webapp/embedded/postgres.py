@@ -213,8 +213,7 @@ class Postgres:
         if not lines or not lines[0].strip().isdigit():
             return None
         pid = int(lines[0])
-        known = processes.command_line(pid)
-        return pid if processes.alive(pid) and ("postgres" in known or not known) else None
+        return pid if processes.alive(pid) and processes.works_in(pid, self.data) else None
 
     def ready(self) -> bool:
         """True when sessions are accepted (the server itself writes this into its pid file)."""

@@ -115,14 +115,19 @@ def marked(run_id: str) -> list[int]:
     return [pid for pid in found if pid != os.getpid() and alive(pid)]
 
 
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether the process's current folder is `folder`: a reused pid belongs to somebody else."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except OSError:
+        return False
+
+
 def working_in(folder: Path) -> list[int]:
     """Living processes whose current folder is `folder` (a server's orphaned helpers)."""
-    found = []
-    for pid in all_pids():
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/cwd") == str(folder) and alive(pid):
-                found.append(pid)
-    return found
+    return [pid for pid in all_pids() if works_in(pid, folder) and alive(pid)]
 
 
 def send(pids: Iterable[int], number: int) -> None:
