@@ -1,0 +1,212 @@
+"""One training run in this process: model, adapter, trainer, checkpoints, the finished adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
+from trl import DPOConfig, SFTConfig
+
+from loop.finetune.job import TrainJob
+from workers.artifacts import ArtifactError, verified, write_manifest
+from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha
+from workers.engines.memory import is_out_of_memory, release
+from workers.engines.tokens import ChatTokens, model_end_ids
+from workers.trainers.checkpoints import aside, newest_checkpoint
+from workers.trainers.encode import Encoded, encode_dpo, encode_sft
+from workers.trainers.objectives import PadDPO, PadSFT, WeightedDPO, WeightedSFT
+from workers.trainers.progress import Progress, rewind
+from workers.trainers.rows import load_rows
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("torch", "transformers", "peft", "trl")
+
+
+class Run:
+    """A run folder's job, read and checked. Building one does everything that bad input can break.
+
+    Raises:
+        ValueError: rows, template, adapter or model cannot be used; the message says why.
+        FileNotFoundError: the model or a file of the run is missing.
+    """
+
+    def __init__(self, run_dir: Path, job: TrainJob) -> None:
+        self.run_dir, self.job, self.settings = run_dir, job, job.finetune
+        self.folder = model_folder(job.base)
+        self.cuda = torch.cuda.is_available()
+        rows = load_rows(run_dir / "rows.jsonl", job.rows_sha256)
+        self.job_sha = hashlib.sha256(
+            job.model_dump_json().encode() + (run_dir / "rows.jsonl").read_bytes()
+        ).hexdigest()
+        if job.start_adapter:
+            trained_on = verified(Path(job.start_adapter)).get("base_sha")
+            if trained_on and trained_on != base_sha(job.base):
+                raise ArtifactError(f"{job.start_adapter} was trained on another base model than {job.base}")
+        self.tokenizer = AutoTokenizer.from_pretrained(self.folder)
+        self.model = self._load()
+        self.tokens = ChatTokens(self.tokenizer, model_end_ids(self.model))
+        encode = encode_dpo if self.settings.objective == "dpo" else encode_sft
+        self.encoded: Encoded = encode(rows, self.tokens, self.settings.max_length)
+        if not self.encoded.rows:
+            reasons = ", ".join(f"{n} {why}" for why, n in self.encoded.dropped.items()) or "there are none"
+            raise ValueError(f"no rows to train on: of {len(rows)} rows, {reasons}")
+
+    def _load(self) -> Any:
+        dtype = torch.bfloat16 if self.cuda else torch.float32
+        try:
+            return AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
+        except Exception as error:  # safetensors, transformers and torch each have their own
+            raise ValueError(f"the model in {self.folder} cannot be read: {error}") from error
+
+    # -- training
+
+    def train(self) -> Path:
+        """Train to the end and return the finished adapter's folder.
+
+        Out of memory halves the micro-batch and doubles the accumulation: an update still sees the same rows.
+        Raises MemoryError when a single row does not fit, Cancelled, Diverged.
+        """
+        began, micro, accum = time.monotonic(), self.settings.batch_size, self.settings.grad_accum
+        while True:
+            progress = Progress(self.run_dir)
+            try:
+                trainer = self._trainer(progress, micro, accum)
+                checkpoint = newest_checkpoint(self.run_dir, self.job_sha)
+                rewind(self.run_dir, int(checkpoint.name) if checkpoint else 0)
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+                return self._finish(trainer, progress, time.monotonic() - began)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if micro == 1:
+                    longest = max(len(r.get("input_ids", ())) for r in self.encoded.rows)
+                    raise MemoryError(
+                        f"one row of up to {longest} tokens does not fit in memory; lower max_length or lora_rank"
+                    ) from error
+                divisor = next(d for d in range(2, micro + 1) if micro % d == 0)
+            del trainer
+            micro, accum = micro // divisor, accum * divisor
+            log.warning("out of memory: continuing with %d rows at once", micro)
+            self.model = None
+            release()
+            self.model = self._load()
+
+    def _trainer(self, progress: Progress, micro: int, accum: int) -> Any:
+        set_seed(self.job.seed)  # before the adapter's random half is drawn
+        s, dpo = self.settings, self.settings.objective == "dpo"
+        common = {
+            "output_dir": str(aside(self.run_dir)),
+            "per_device_train_batch_size": micro,
+            "gradient_accumulation_steps": accum,
+            "num_train_epochs": s.epochs,
+            "learning_rate": s.learning_rate,
+            "warmup_steps": 0.05,
+            "logging_steps": 1,
+            "save_strategy": "steps",
+            "save_steps": self.job.save_every_steps,
+            "seed": self.job.seed,
+            "data_seed": self.job.seed,
+            "use_cpu": not self.cuda,
+            "bf16": self.cuda,
+            "gradient_checkpointing": self.cuda,  # memory is scarce there; on a CPU it only costs time
+            "dataloader_pin_memory": self.cuda,
+            "remove_unused_columns": False,
+            "max_length": None,  # too long rows are gone already
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
+        rows = Dataset.from_list(self.encoded.rows)
+        options = {"train_dataset": rows, "processing_class": self.tokenizer, "callbacks": [progress]}
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token  # TRL insists; padding is masked by position
+        if self.job.start_adapter:
+            model = PeftModel.from_pretrained(self.model, self.job.start_adapter, is_trainable=True)
+        else:
+            model = self.model
+            options["peft_config"] = LoraConfig(
+                r=s.lora_rank,
+                lora_alpha=s.lora_alpha,
+                lora_dropout=0.0,
+                target_modules="all-linear",
+                task_type="CAUSAL_LM",
+            )
+        trainer: Any
+        if dpo:
+            trainer = WeightedDPO(
+                model,
+                args=DPOConfig(beta=s.beta, **common),
+                data_collator=PadDPO(self.tokens.pad_id),
+                **options,
+            )
+            trainer.sft_weight = s.sft_weight
+        else:
+            args = SFTConfig(dataset_kwargs={"skip_prepare_dataset": True}, **common)
+            trainer = WeightedSFT(model, args, PadSFT(self.tokens.pad_id), **options)
+        trainer.remove_callback(PrinterCallback)
+        trainer.processing_class = None  # or every checkpoint would hold the tokenizer
+        trainer.run_dir, trainer.job_sha = self.run_dir, self.job_sha
+        progress.trainer = trainer
+        return trainer
+
+    # -- the result
+
+    def _finish(self, trainer: Any, progress: Progress, seconds: float) -> Path:
+        """Write the adapter aside, its manifest last, and rename it into place."""
+        tmp, target = self.run_dir / "adapter.tmp", self.run_dir / "adapter"
+        shutil.rmtree(tmp, ignore_errors=True)
+        # Only the trained adapter (DPO keeps a frozen copy called "ref"), and never look for the base online.
+        trainer.model.save_pretrained(tmp, selected_adapters=["default"], save_embedding_layers=False)
+        for path in tmp.iterdir():
+            if path.name not in ("adapter_model.safetensors", "adapter_config.json"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._tidy_config(tmp / "adapter_config.json")
+        last = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry][-10:]
+        write_manifest(
+            tmp,
+            {
+                "run": self.job.run,
+                "base": self._base_name(),
+                "base_sha": base_sha(self.job.base),
+                "tokenizer_sha": tokenizer_sha(self.job.base),
+                "template_sha": template_sha(self.job.base),
+                "objective": self.settings.objective,
+                "finetune": self.settings.model_dump(mode="json"),
+                "rows": len(self.encoded.rows),
+                "dropped": dict(self.encoded.dropped),
+                "rows_sha256": self.job.rows_sha256,
+                "steps": trainer.state.global_step,
+                "final_loss": round(sum(last) / len(last), 6) if last else None,
+                "seed": self.job.seed,
+                "seconds": round(seconds, 1),
+                "device": "cuda" if self.cuda else "cpu",
+                "versions": {name: version(name) for name in PACKAGES},
+            },
+        )
+        shutil.rmtree(target, ignore_errors=True)  # only ever there without a valid manifest
+        tmp.rename(target)
+        shutil.rmtree(self.run_dir / "checkpoints", ignore_errors=True)
+        shutil.rmtree(aside(self.run_dir), ignore_errors=True)
+        return target
+
+    def _tidy_config(self, path: Path) -> None:
+        """The same training must give the same bytes: PEFT writes modules in hash order, and the base's path."""
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = self._base_name()
+        if isinstance(config.get("target_modules"), list):
+            config["target_modules"].sort()
+        path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    def _base_name(self) -> str:
+        base = Path(self.job.base)
+        return base.name if base.is_dir() else self.job.base
