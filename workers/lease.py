@@ -61,7 +61,9 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         self._over.set()
         self._thread.join()
 
@@ -69,8 +71,14 @@ class Lease:
     def should_stop(self) -> bool:
         return self._order is not Order.GO_ON
 
-    def report(self, *, done: int | None = None, total: int | None = None, message: str | None = None,
-               progress: dict[str, Any] | None = None) -> None:
+    def report(
+        self,
+        *,
+        done: int | None = None,
+        total: int | None = None,
+        message: str | None = None,
+        progress: dict[str, Any] | None = None,
+    ) -> None:
         """Remember progress; the next heartbeat carries it."""
         new = {"done": done, "total": total, "message": message, "progress": progress}
         self._progress |= {k: v for k, v in new.items() if v is not None}

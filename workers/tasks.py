@@ -17,7 +17,6 @@ from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 log = structlog.get_logger()
 
 
-
 @shared_task(name="workers.look")
 def look(queue: str) -> None:
     """Claim and do units of ``queue`` until none is free."""
@@ -33,18 +32,18 @@ def work(unit_id: int, token: object, kind: str) -> None:
 
     unit = unit_for_work(unit_id)
     stage = importlib.import_module(f"workers.stages.{'continuation' if kind == 'continue' else kind}")
-    with structlog.contextvars.bound_contextvars(unit=unit_id, kind=kind, iteration=unit.iteration_id):
-        with Lease(unit_id, token) as lease:
-            try:
-                stage.run(unit, lease)
-            except Stopped:
-                patiently(lambda: unit_release(unit_id=unit_id, token=token))  # type: ignore[arg-type]
-            except LeaseLost as lost:
-                log.warning("results dropped", why=str(lost))
-            except DATABASE_GONE:
-                # Nothing was written. The lease runs out and somebody takes the unit again.
-                log.exception("the database stayed unreachable")
-            except Exception as error:
-                log.exception("unit failed")
-                sentence = f"{type(error).__name__}: {error}"[:1000]
-                patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))  # type: ignore[arg-type]
+    context = structlog.contextvars.bound_contextvars(unit=unit_id, kind=kind, iteration=unit.iteration_id)
+    with context, Lease(unit_id, token) as lease:
+        try:
+            stage.run(unit, lease)
+        except Stopped:
+            patiently(lambda: unit_release(unit_id=unit_id, token=token))  # type: ignore[arg-type]
+        except LeaseLost as lost:
+            log.warning("results dropped", why=str(lost))
+        except DATABASE_GONE:
+            # Nothing was written. The lease runs out and somebody takes the unit again.
+            log.exception("the database stayed unreachable")
+        except Exception as error:
+            log.exception("unit failed")
+            sentence = f"{type(error).__name__}: {error}"[:1000]
+            patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))  # type: ignore[arg-type]

@@ -14,7 +14,9 @@ class Example(models.Model):
     "train": the database refuses a held-out or probe prompt."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="examples")
-    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="examples")
+    iteration = models.ForeignKey(
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="examples"
+    )
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="examples")
     split = models.CharField(max_length=8, default="train", editable=False)
     kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in records.RowKind])

@@ -70,7 +70,9 @@ def corrected_critique_ids(iteration: Any) -> list[str]:
 
 def judged_responses(critique_ids: list[str]) -> list[tuple[records.Response, records.Critique]]:
     """Responses with the people's critique to continue from, in the order given."""
-    rows = Critique.objects.select_related("response").prefetch_related("response__steps").in_bulk(critique_ids)
+    rows = (
+        Critique.objects.select_related("response").prefetch_related("response__steps").in_bulk(critique_ids)
+    )
     by_id = {str(pk): row for pk, row in rows.items()}
     return [(by_id[pk].response.record(), by_id[pk].record()) for pk in critique_ids]
 
@@ -79,6 +81,8 @@ def annotation_ids(source_ids: set[str]) -> dict[str, int]:
     """The annotation behind each critique or preference id that has one."""
     found: dict[str, int] = {}
     for model in (Critique, Preference):
-        rows = model.objects.filter(pk__in=source_ids, annotation__isnull=False).values_list("pk", "annotation_id")
+        rows = model.objects.filter(pk__in=source_ids, annotation__isnull=False).values_list(
+            "pk", "annotation_id"
+        )
         found |= {str(pk): annotation for pk, annotation in rows}
     return found

@@ -27,7 +27,12 @@ def _canonical(row: dict[str, Any]) -> str:
 
 @transaction.atomic
 def examples_derive(
-    *, project: Project, iteration_id: int | None, materials: Sequence[Material], part: CuratePart, dialect: Dialect
+    *,
+    project: Project,
+    iteration_id: int,
+    materials: Sequence[Material],
+    part: CuratePart,
+    dialect: Dialect,
 ) -> tuple[list[Example], dict[str, int]]:
     """Derive the recipe's examples from ``materials`` and store the kept ones with their provenance.
 
@@ -84,7 +89,11 @@ def _example(project: Project, iteration_id: int | None, candidate: Candidate, s
 
 @transaction.atomic
 def dataset_freeze(
-    *, project: Project, examples: Iterable[Example], iteration_id: int | None = None, manifest: dict[str, Any] | None = None
+    *,
+    project: Project,
+    examples: Iterable[Example],
+    iteration_id: int | None = None,
+    manifest: dict[str, Any] | None = None,
 ) -> DatasetVersion:
     """Freeze a list of examples, in order, repeats by content removed. The database refuses later changes.
 
@@ -93,7 +102,7 @@ def dataset_freeze(
     unique = list({e.row_sha: e for e in examples}.values())
     digest = sha256("\n".join(e.row_sha for e in unique).encode()).hexdigest()
     Project.objects.select_for_update().get(pk=project.pk)
-    same = DatasetVersion.objects.filter(project=project, sha256=digest, iteration_id=iteration_id).first()
+    same = DatasetVersion.objects.filter(project=project, sha256=digest, iteration=iteration_id).first()
     if same:
         return same
     number = (DatasetVersion.objects.filter(project=project).aggregate(m=Max("number"))["m"] or 0) + 1

@@ -30,16 +30,24 @@ class Iteration(models.Model):
     arm = models.CharField(max_length=10, choices=Arm.choices, default=Arm.MAIN)
     control_of = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="controls")
     champion = models.ForeignKey(
-        ModelVersion, null=True, on_delete=models.PROTECT, related_name="+", help_text="Pinned when it started."
+        ModelVersion,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Pinned when it started.",
     )
     challenger = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     dataset_version = models.ForeignKey(DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+")
     seed = models.BigIntegerField(default=0)
     counts = models.JSONField(default=dict, help_text="The funnel: sampled, accepted, dropped by reason.")
-    decision = models.JSONField(default=dict, help_text="The gate's: promote, effect, ci95, p_value, n, reasons.")
+    decision = models.JSONField(
+        default=dict, help_text="The gate's: promote, effect, ci95, p_value, n, reasons."
+    )
     problem = models.TextField(blank=True, help_text="Why it failed, in one sentence.")
     simulate_annotators = models.BooleanField(default=False)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -82,7 +90,14 @@ class WorkUnit(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    iteration = models.ForeignKey(Iteration, on_delete=models.CASCADE, related_name="units")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="units")
+    iteration = models.ForeignKey(
+        Iteration,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="units",
+        help_text="Null: asked for by itself.",
+    )
     stage = models.CharField(max_length=10, choices=STAGES)
     kind = models.CharField(max_length=20)
     ordinal = models.PositiveIntegerField(default=0)

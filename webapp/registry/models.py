@@ -31,7 +31,9 @@ class ModelVersion(models.Model):
     adapter_sha = models.CharField(max_length=64, blank=True)
     adapter_path = models.CharField(max_length=500, blank=True, help_text="Empty: the bare base model.")
     dialect = models.CharField(max_length=40)
-    dataset_version = models.ForeignKey(DatasetVersion, null=True, on_delete=models.PROTECT, related_name="models")
+    dataset_version = models.ForeignKey(
+        DatasetVersion, null=True, on_delete=models.PROTECT, related_name="models"
+    )
     iteration = models.ForeignKey(
         "iterations.Iteration", null=True, on_delete=models.SET_NULL, related_name="model_versions"
     )
@@ -56,7 +58,9 @@ class Evaluation(models.Model):
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evaluations")
     split = models.CharField(max_length=8)
-    prompts_sha = models.CharField(max_length=64, help_text="Hash of the ordered prompt ids and sampling settings.")
+    prompts_sha = models.CharField(
+        max_length=64, help_text="Hash of the ordered prompt ids and sampling settings."
+    )
     sampling = models.JSONField(default=dict)
     size = models.PositiveIntegerField(default=0, help_text="Prompts in the set.")
     n = models.PositiveIntegerField(default=0, help_text="Outcomes stored when it was closed.")
@@ -99,7 +103,9 @@ class Promotion(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     from_version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     to_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
-    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.SET_NULL, related_name="+")
+    iteration = models.ForeignKey(
+        "iterations.Iteration", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     reasons = models.JSONField(default=list)
     evidence = models.JSONField(default=dict)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -184,7 +184,10 @@ def evaluation_for(
 ) -> Evaluation:
     """The evaluation row of this version on this set of ``size`` prompts, made on first use."""
     evaluation, _ = Evaluation.objects.get_or_create(
-        model_version=version, split=split, prompts_sha=sha, defaults={"sampling": dict(sampling), "size": size, "done": size == 0}
+        model_version=version,
+        split=split,
+        prompts_sha=sha,
+        defaults={"sampling": dict(sampling), "size": size, "done": size == 0},
     )
     return evaluation
 
@@ -192,7 +195,10 @@ def evaluation_for(
 def outcomes_store(*, evaluation: Evaluation, outcomes: Iterable[tuple[int, str, str | None]]) -> None:
     """Store (prompt id, verdict, response id) rows; a repeat changes nothing."""
     EvaluationOutcome.objects.bulk_create(
-        [EvaluationOutcome(evaluation=evaluation, prompt_id=p, verdict=v, response_id=r) for p, v, r in outcomes],
+        [
+            EvaluationOutcome(evaluation=evaluation, prompt_id=p, verdict=v, response_id=r)
+            for p, v, r in outcomes
+        ],
         ignore_conflicts=True,
         batch_size=2000,
     )

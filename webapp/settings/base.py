@@ -1,4 +1,4 @@
-"""Settings, from the environment. Everything has an embedded default except what must be secret in production.
+"""Settings, from the environment. Everything has a default that works with the embedded services.
 
 DATABASE_URL, REDIS_URL   external services; `./run` sets both to the embedded ones otherwise
 SECRET_KEY                required when WHETSTONE_DEBUG is off and no var/secret_key exists
@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.iterations",
     "webapp.metrics",
     "webapp.api",
+    "webapp.demo",
 ]
 
 MIDDLEWARE = [
@@ -116,7 +117,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
-# Lock the pair of name and address: one person's mistakes must not lock out a colleague behind the same proxy.
+# Lock the pair of name and address: one person's mistakes must not lock out everyone behind the same proxy.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

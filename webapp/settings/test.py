@@ -5,7 +5,7 @@ import tempfile
 
 os.environ.setdefault("WHETSTONE_VAR", tempfile.mkdtemp(prefix="whetstone-test-"))
 
-from webapp.settings.base import *  # noqa: E402, F403
+from webapp.settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://"

@@ -21,7 +21,9 @@ class Response(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
-    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="responses")
+    iteration = models.ForeignKey(
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="responses"
+    )
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     origin = models.CharField(max_length=12, choices=[(o.value, o.value) for o in records.Origin])
     text = models.TextField()
@@ -31,11 +33,18 @@ class Response(models.Model):
     logprobs = ArrayField(models.FloatField(), default=list)
     sampling = models.JSONField(default=dict)
     seed = models.BigIntegerField(default=0)
-    model_version = models.ForeignKey("registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    model_version = models.ForeignKey(
+        "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     dialect = models.CharField(max_length=40, blank=True)
     verdict = models.CharField(
-        max_length=8, choices=VERDICTS, default="unknown", help_text="The checker's, copied from its score for filters."
+        max_length=8,
+        choices=VERDICTS,
+        default="unknown",
+        help_text="The checker's, copied from its score for filters.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -88,11 +97,15 @@ class Critique(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="critiques")
     author_kind = models.CharField(max_length=8, choices=[(a.value, a.value) for a in records.Author])
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     annotation = models.OneToOneField(
         "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="critique"
     )
-    model_version = models.ForeignKey("registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    model_version = models.ForeignKey(
+        "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
     marks = ArrayField(models.SmallIntegerField(null=True), default=list)
     first_error = models.PositiveSmallIntegerField(null=True)
     verdict = models.CharField(max_length=8, choices=VERDICTS)
@@ -122,14 +135,18 @@ class Preference(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="preferences")
-    iteration = models.ForeignKey("iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="+")
+    iteration = models.ForeignKey(
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="+"
+    )
     response_ids = ArrayField(models.UUIDField())
     winner = models.PositiveSmallIntegerField(null=True)
     strength = models.FloatField(default=1.0)
     all_bad = models.BooleanField(default=False)
     rationale = models.TextField(blank=True)
     author_kind = models.CharField(max_length=8, choices=[(a.value, a.value) for a in records.Author])
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     annotation = models.OneToOneField(
         "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="preference"
     )
@@ -161,4 +178,6 @@ class Score(models.Model):
         constraints = [models.UniqueConstraint(fields=["response", "name"], name="score_once")]
 
     def record(self) -> records.Score:
-        return records.Score(str(self.response_id), self.name, self.value, records.Verdict(self.verdict), self.detail)
+        return records.Score(
+            str(self.response_id), self.name, self.value, records.Verdict(self.verdict), self.detail
+        )

@@ -99,7 +99,13 @@ def traces_store(
     )
     Score.objects.bulk_create(
         [
-            Score(response_id=s.response_id, name=s.name, value=s.value, verdict=s.verdict.value, detail=s.detail)
+            Score(
+                response_id=s.response_id,
+                name=s.name,
+                value=s.value,
+                verdict=s.verdict.value,
+                detail=s.detail,
+            )
             for s in scores
         ],
         ignore_conflicts=True,

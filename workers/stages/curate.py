@@ -15,6 +15,7 @@ def run(unit: Any, lease: Lease) -> None:
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:
+            assert held.iteration is not None
             held.result = dataset_attach(iteration=held.iteration, recipe=recipe)
 
     patiently(write)

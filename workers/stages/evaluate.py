@@ -10,9 +10,9 @@ from loop.evaluate.solve import Settings, solve
 from loop.records import Trace, Verdict
 from loop.runtime import run_method
 from webapp.iterations.services import unit_completion
-from webapp.traces.selectors import prompt_records
 from webapp.registry.selectors import evaluation_for_work
 from webapp.registry.services import evaluation_finish_if_complete, outcomes_store
+from webapp.traces.selectors import prompt_records
 from webapp.traces.services import traces_store
 from workers.lease import Lease, patiently
 from workers.models import engine_with
@@ -38,7 +38,9 @@ def evaluate(evaluation: Any, prompt_ids: list[int], lease: Lease | None = None)
         nonlocal finished
         finished += 1
         if lease is not None:
-            lease.report(done=finished, total=len(prompt_ids), message=f"{version.name} on {evaluation.split}")
+            lease.report(
+                done=finished, total=len(prompt_ids), message=f"{version.name} on {evaluation.split}"
+            )
             lease.check()
 
     return run_method(

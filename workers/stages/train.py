@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from loop.finetune import TrainJob
@@ -18,6 +20,13 @@ from workers.lease import Lease, patiently
 from workers.models import base_path
 from workers.trainers.supervise import run_training
 
+log = structlog.get_logger()
+MAX_DEATHS = 4
+
+
+class TrainingFailed(RuntimeError):
+    """The run cannot give an adapter; the message says why."""
+
 
 def run(unit: Any, lease: Lease) -> None:
     iteration = unit.iteration
@@ -27,25 +36,26 @@ def run(unit: Any, lease: Lease) -> None:
     folder = _write_input(iteration, finetune, start)
 
     def on_progress(point: dict[str, Any]) -> None:
-        lease.report(
-            done=point["step"], total=point["total_steps"], message="training", progress=point
-        )
+        lease.report(done=point["step"], total=point["total_steps"], message="training", progress=point)
         patiently(
             lambda: point_add(
                 unit_id=unit.pk,
-                **{k: point.get(k) for k in ("step", "total_steps", "loss", "learning_rate", "tokens_per_s")},
-                seconds=point.get("seconds", 0.0),
+                step=point["step"],
+                total_steps=point["total_steps"],
+                loss=point.get("loss"),
+                learning_rate=point.get("learning_rate"),
+                tokens_per_s=point.get("tokens_per_s"),
+                seconds=point.get("seconds") or 0.0,
             )
         )
 
     lease.report(message="starting the trainer")
-    result = run_training(folder, on_progress=on_progress, should_stop=lambda: lease.should_stop)
-    lease.check()
-    adapter_sha, stored = store_adapter(result.adapter, settings.ADAPTERS_DIR)
+    adapter_sha, stored = store_adapter(_train(folder, on_progress, lease), settings.ADAPTERS_DIR)
     manifest = verified(stored)
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:
+            assert held.iteration is not None
             version = challenger_register(
                 iteration=held.iteration,
                 adapter_path=stored.relative_to(settings.ADAPTERS_DIR).as_posix(),
@@ -57,6 +67,25 @@ def run(unit: Any, lease: Lease) -> None:
             held.result = {"model": version.name, "adapter_sha": adapter_sha}
 
     patiently(write)
+
+
+def _train(folder: Path, on_progress: Callable[[dict[str, Any]], None], lease: Lease) -> Path:
+    """Run the trainer until there is an adapter; a trainer that died goes on from its last checkpoint.
+
+    Raises:
+        TrainingFailed: bad input, or it died too often.
+    """
+    for _ in range(MAX_DEATHS):
+        result = run_training(folder, on_progress=on_progress, should_stop=lambda: lease.should_stop)
+        lease.check()
+        if result.adapter is not None:
+            return result.adapter
+        if result.bad_input:
+            raise TrainingFailed(result.message)
+        log.warning(
+            "the trainer died, going on from its last checkpoint", code=result.code, why=result.message
+        )
+    raise TrainingFailed(f"the trainer died {MAX_DEATHS} times; last: {result.message}")
 
 
 def _write_input(iteration: Any, finetune: Any, start: Any) -> Path:

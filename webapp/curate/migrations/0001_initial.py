@@ -5,39 +5,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DatasetVersion',
+            name="DatasetVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('row_count', models.PositiveIntegerField()),
-                ('example_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), help_text='In training order.', size=None)),
-                ('manifest', models.JSONField(default=dict, help_text='Counts by kind and source, drops by reason.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("row_count", models.PositiveIntegerField()),
+                (
+                    "example_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), help_text="In training order.", size=None
+                    ),
+                ),
+                (
+                    "manifest",
+                    models.JSONField(default=dict, help_text="Counts by kind and source, drops by reason."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Example',
+            name="Example",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('split', models.CharField(default='train', editable=False, max_length=8)),
-                ('kind', models.CharField(choices=[('sample', 'sample'), ('trajectory', 'trajectory'), ('critique', 'critique'), ('refinement', 'refinement'), ('step_pair', 'step_pair'), ('preference', 'preference')], max_length=12)),
-                ('row', models.JSONField(help_text='The TrainRow, worded and ready for a trainer.')),
-                ('row_sha', models.CharField(max_length=64)),
-                ('accepted_by', models.CharField(help_text='verifier, self_verdict, people', max_length=16)),
-                ('weight', models.FloatField(default=1.0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("split", models.CharField(default="train", editable=False, max_length=8)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("sample", "sample"),
+                            ("trajectory", "trajectory"),
+                            ("critique", "critique"),
+                            ("refinement", "refinement"),
+                            ("step_pair", "step_pair"),
+                            ("preference", "preference"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("row", models.JSONField(help_text="The TrainRow, worded and ready for a trainer.")),
+                ("row_sha", models.CharField(max_length=64)),
+                ("accepted_by", models.CharField(help_text="verifier, self_verdict, people", max_length=16)),
+                ("weight", models.FloatField(default=1.0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
     ]

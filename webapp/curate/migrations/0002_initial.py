@@ -5,18 +5,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('curate', '0001_initial'),
-        ('iterations', '0001_initial'),
+        ("curate", "0001_initial"),
+        ("iterations", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='datasetversion',
-            name='iteration',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='dataset_versions', to='iterations.iteration'),
+            model_name="datasetversion",
+            name="iteration",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="dataset_versions",
+                to="iterations.iteration",
+            ),
         ),
     ]

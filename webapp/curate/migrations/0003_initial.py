@@ -5,40 +5,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotate', '0002_initial'),
-        ('curate', '0002_initial'),
-        ('iterations', '0001_initial'),
-        ('projects', '0001_initial'),
+        ("annotate", "0002_initial"),
+        ("curate", "0002_initial"),
+        ("iterations", "0001_initial"),
+        ("projects", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='datasetversion',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_versions', to='projects.project'),
+            model_name="datasetversion",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="dataset_versions",
+                to="projects.project",
+            ),
         ),
         migrations.AddField(
-            model_name='example',
-            name='annotations',
-            field=models.ManyToManyField(related_name='examples', to='annotate.annotation'),
+            model_name="example",
+            name="annotations",
+            field=models.ManyToManyField(related_name="examples", to="annotate.annotation"),
         ),
         migrations.AddField(
-            model_name='example',
-            name='iteration',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='examples', to='iterations.iteration'),
+            model_name="example",
+            name="iteration",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="examples",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AddField(
-            model_name='example',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='examples', to='projects.project'),
+            model_name="example",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="examples", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='example',
-            name='prompt',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='examples', to='projects.prompt'),
+            model_name="example",
+            name="prompt",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="examples", to="projects.prompt"
+            ),
         ),
     ]

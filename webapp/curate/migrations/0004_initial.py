@@ -5,34 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('curate', '0003_initial'),
-        ('traces', '0001_initial'),
+        ("curate", "0003_initial"),
+        ("traces", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='example',
-            name='response',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='examples', to='traces.response'),
+            model_name="example",
+            name="response",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="examples",
+                to="traces.response",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='dataset_number'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(fields=("project", "number"), name="dataset_number"),
         ),
         migrations.AddIndex(
-            model_name='example',
-            index=models.Index(fields=['project', 'kind'], name='curate_exam_project_7832eb_idx'),
+            model_name="example",
+            index=models.Index(fields=["project", "kind"], name="curate_exam_project_7832eb_idx"),
         ),
         migrations.AddConstraint(
-            model_name='example',
-            constraint=models.CheckConstraint(condition=models.Q(('split', 'train')), name='examples_are_train_prompts'),
+            model_name="example",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("split", "train")), name="examples_are_train_prompts"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='example',
-            constraint=models.UniqueConstraint(fields=('iteration', 'row_sha'), name='example_once'),
+            model_name="example",
+            constraint=models.UniqueConstraint(fields=("iteration", "row_sha"), name="example_once"),
         ),
     ]

@@ -4,86 +4,224 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Iteration',
+            name="Iteration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('recipe_name', models.CharField(max_length=80)),
-                ('recipe', models.JSONField(help_text='The recipe as it was when the iteration started.')),
-                ('stage', models.CharField(choices=[('prepare', 'prepare'), ('generate', 'generate'), ('annotate', 'annotate'), ('curate', 'curate'), ('finetune', 'finetune'), ('evaluate', 'evaluate'), ('promote', 'promote'), ('done', 'done')], default='prepare', max_length=10)),
-                ('status', models.CharField(choices=[('running', 'running'), ('waiting', 'waiting'), ('paused', 'paused'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('done', 'done')], default='running', max_length=10)),
-                ('arm', models.CharField(choices=[('main', 'Main'), ('shuffled', 'Shuffled-label control')], default='main', max_length=10)),
-                ('seed', models.BigIntegerField(default=0)),
-                ('counts', models.JSONField(default=dict, help_text='The funnel: sampled, accepted, dropped by reason.')),
-                ('decision', models.JSONField(default=dict, help_text="The gate's: promote, effect, ci95, p_value, n, reasons.")),
-                ('problem', models.TextField(blank=True, help_text='Why it failed, in one sentence.')),
-                ('simulate_annotators', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("recipe_name", models.CharField(max_length=80)),
+                ("recipe", models.JSONField(help_text="The recipe as it was when the iteration started.")),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("prepare", "prepare"),
+                            ("generate", "generate"),
+                            ("annotate", "annotate"),
+                            ("curate", "curate"),
+                            ("finetune", "finetune"),
+                            ("evaluate", "evaluate"),
+                            ("promote", "promote"),
+                            ("done", "done"),
+                        ],
+                        default="prepare",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("waiting", "waiting"),
+                            ("paused", "paused"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                            ("done", "done"),
+                        ],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "arm",
+                    models.CharField(
+                        choices=[("main", "Main"), ("shuffled", "Shuffled-label control")],
+                        default="main",
+                        max_length=10,
+                    ),
+                ),
+                ("seed", models.BigIntegerField(default=0)),
+                (
+                    "counts",
+                    models.JSONField(
+                        default=dict, help_text="The funnel: sampled, accepted, dropped by reason."
+                    ),
+                ),
+                (
+                    "decision",
+                    models.JSONField(
+                        default=dict, help_text="The gate's: promote, effect, ci95, p_value, n, reasons."
+                    ),
+                ),
+                ("problem", models.TextField(blank=True, help_text="Why it failed, in one sentence.")),
+                ("simulate_annotators", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='RunPoint',
+            name="RunPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.PositiveIntegerField()),
-                ('total_steps', models.PositiveIntegerField()),
-                ('loss', models.FloatField(null=True)),
-                ('learning_rate', models.FloatField(null=True)),
-                ('tokens_per_s', models.FloatField(null=True)),
-                ('seconds', models.FloatField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("step", models.PositiveIntegerField()),
+                ("total_steps", models.PositiveIntegerField()),
+                ("loss", models.FloatField(null=True)),
+                ("learning_rate", models.FloatField(null=True)),
+                ("tokens_per_s", models.FloatField(null=True)),
+                ("seconds", models.FloatField(default=0)),
             ],
             options={
-                'ordering': ['step'],
+                "ordering": ["step"],
             },
         ),
         migrations.CreateModel(
-            name='Transition',
+            name="Transition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_stage', models.CharField(choices=[('prepare', 'prepare'), ('generate', 'generate'), ('annotate', 'annotate'), ('curate', 'curate'), ('finetune', 'finetune'), ('evaluate', 'evaluate'), ('promote', 'promote'), ('done', 'done')], max_length=10)),
-                ('to_stage', models.CharField(choices=[('prepare', 'prepare'), ('generate', 'generate'), ('annotate', 'annotate'), ('curate', 'curate'), ('finetune', 'finetune'), ('evaluate', 'evaluate'), ('promote', 'promote'), ('done', 'done')], max_length=10)),
-                ('because', models.TextField()),
-                ('at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "from_stage",
+                    models.CharField(
+                        choices=[
+                            ("prepare", "prepare"),
+                            ("generate", "generate"),
+                            ("annotate", "annotate"),
+                            ("curate", "curate"),
+                            ("finetune", "finetune"),
+                            ("evaluate", "evaluate"),
+                            ("promote", "promote"),
+                            ("done", "done"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "to_stage",
+                    models.CharField(
+                        choices=[
+                            ("prepare", "prepare"),
+                            ("generate", "generate"),
+                            ("annotate", "annotate"),
+                            ("curate", "curate"),
+                            ("finetune", "finetune"),
+                            ("evaluate", "evaluate"),
+                            ("promote", "promote"),
+                            ("done", "done"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("because", models.TextField()),
+                ("at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='WorkUnit',
+            name="WorkUnit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('prepare', 'prepare'), ('generate', 'generate'), ('annotate', 'annotate'), ('curate', 'curate'), ('finetune', 'finetune'), ('evaluate', 'evaluate'), ('promote', 'promote'), ('done', 'done')], max_length=10)),
-                ('kind', models.CharField(max_length=20)),
-                ('ordinal', models.PositiveIntegerField(default=0)),
-                ('queue', models.CharField(choices=[('model', 'Model'), ('train', 'Train'), ('light', 'Light')], max_length=8)),
-                ('payload', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
-                ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('token', models.UUIDField(help_text='Who holds it now; every write of results checks it.', null=True)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('announced_at', models.DateTimeField(null=True)),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=200)),
-                ('progress', models.JSONField(default=dict, help_text='Latest live figures: loss, tokens/s, time left.')),
-                ('result', models.JSONField(default=dict)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("prepare", "prepare"),
+                            ("generate", "generate"),
+                            ("annotate", "annotate"),
+                            ("curate", "curate"),
+                            ("finetune", "finetune"),
+                            ("evaluate", "evaluate"),
+                            ("promote", "promote"),
+                            ("done", "done"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=20)),
+                ("ordinal", models.PositiveIntegerField(default=0)),
+                (
+                    "queue",
+                    models.CharField(
+                        choices=[("model", "Model"), ("train", "Train"), ("light", "Light")], max_length=8
+                    ),
+                ),
+                ("payload", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "token",
+                    models.UUIDField(
+                        help_text="Who holds it now; every write of results checks it.", null=True
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("announced_at", models.DateTimeField(null=True)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                (
+                    "progress",
+                    models.JSONField(
+                        default=dict, help_text="Latest live figures: loss, tokens/s, time left."
+                    ),
+                ),
+                ("result", models.JSONField(default=dict)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
         ),
     ]

@@ -6,93 +6,132 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('curate', '0004_initial'),
-        ('iterations', '0001_initial'),
-        ('projects', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("curate", "0004_initial"),
+        ("iterations", "0001_initial"),
+        ("projects", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='iteration',
-            name='challenger',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion'),
+            model_name="iteration",
+            name="challenger",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='iteration',
-            name='champion',
-            field=models.ForeignKey(help_text='Pinned when it started.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion'),
+            model_name="iteration",
+            name="champion",
+            field=models.ForeignKey(
+                help_text="Pinned when it started.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='iteration',
-            name='control_of',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='controls', to='iterations.iteration'),
+            model_name="iteration",
+            name="control_of",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="controls",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AddField(
-            model_name='iteration',
-            name='dataset_version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='curate.datasetversion'),
+            model_name="iteration",
+            name="dataset_version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="curate.datasetversion",
+            ),
         ),
         migrations.AddField(
-            model_name='iteration',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='iterations', to='projects.project'),
+            model_name="iteration",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="iterations", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='iteration',
-            name='started_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="iteration",
+            name="started_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='transition',
-            name='iteration',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='iterations.iteration'),
+            model_name="transition",
+            name="iteration",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="transitions",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AddField(
-            model_name='workunit',
-            name='iteration',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='units', to='iterations.iteration'),
+            model_name="workunit",
+            name="iteration",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="units", to="iterations.iteration"
+            ),
         ),
         migrations.AddField(
-            model_name='runpoint',
-            name='unit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='points', to='iterations.workunit'),
+            model_name="runpoint",
+            name="unit",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="points", to="iterations.workunit"
+            ),
         ),
         migrations.AddIndex(
-            model_name='iteration',
-            index=models.Index(fields=['status'], name='iterations__status_2701a5_idx'),
+            model_name="iteration",
+            index=models.Index(fields=["status"], name="iterations__status_2701a5_idx"),
         ),
         migrations.AddConstraint(
-            model_name='iteration',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='iteration_number'),
+            model_name="iteration",
+            constraint=models.UniqueConstraint(fields=("project", "number"), name="iteration_number"),
         ),
         migrations.AddConstraint(
-            model_name='transition',
-            constraint=models.UniqueConstraint(fields=('iteration', 'from_stage'), name='leave_a_stage_once'),
+            model_name="transition",
+            constraint=models.UniqueConstraint(fields=("iteration", "from_stage"), name="leave_a_stage_once"),
         ),
         migrations.AddIndex(
-            model_name='workunit',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'id'], name='unit_queued'),
+            model_name="workunit",
+            index=models.Index(
+                condition=models.Q(("state", "queued")), fields=["queue", "id"], name="unit_queued"
+            ),
         ),
         migrations.AddIndex(
-            model_name='workunit',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['leased_until'], name='unit_leased'),
+            model_name="workunit",
+            index=models.Index(
+                condition=models.Q(("state", "running")), fields=["leased_until"], name="unit_leased"
+            ),
         ),
         migrations.AddIndex(
-            model_name='workunit',
-            index=models.Index(fields=['iteration', 'stage', 'state'], name='iterations__iterati_6a5d5d_idx'),
+            model_name="workunit",
+            index=models.Index(fields=["iteration", "stage", "state"], name="iterations__iterati_6a5d5d_idx"),
         ),
         migrations.AddConstraint(
-            model_name='workunit',
-            constraint=models.UniqueConstraint(fields=('iteration', 'kind', 'ordinal'), name='unit_once'),
+            model_name="workunit",
+            constraint=models.UniqueConstraint(fields=("iteration", "kind", "ordinal"), name="unit_once"),
         ),
         migrations.AddConstraint(
-            model_name='runpoint',
-            constraint=models.UniqueConstraint(fields=('unit', 'step'), name='point_once'),
+            model_name="runpoint",
+            constraint=models.UniqueConstraint(fields=("unit", "step"), name="point_once"),
         ),
     ]

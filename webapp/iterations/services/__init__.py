@@ -1,6 +1,7 @@
 """The iterations app's writes: starting and steering iterations, moving the state machine, leasing work."""
 
 from webapp.iterations.services.machine import iteration_advance, iteration_tick, open_iterations_tick
+from webapp.iterations.services.measuring import evaluation_start
 from webapp.iterations.services.products import challenger_register, dataset_attach
 from webapp.iterations.services.steering import (
     IterationError,
@@ -32,6 +33,7 @@ __all__ = [
     "annotators_simulate",
     "challenger_register",
     "dataset_attach",
+    "evaluation_start",
     "iteration_advance",
     "iteration_cancel",
     "iteration_pause",

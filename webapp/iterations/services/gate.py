@@ -7,16 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from loop.evaluate.rates import accuracy
-from loop.promote.gate import Guard, decide as gate_decide
+from loop.promote.gate import Guard
+from loop.promote.gate import decide as gate_decide
 from loop.recipe import GatePart
-from loop.records import Split, Verdict
+from loop.records import Split
 from webapp.iterations.models import Iteration
 from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
-from webapp.registry.selectors import evaluation_of, outcome_rows
+from webapp.registry.selectors import OutcomeRow, evaluation_of, outcome_rows, outcomes_by_prompt
 
-_OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
-Rows = list[tuple[int, str, str, str | None]]
+Rows = list[OutcomeRow]
 
 
 class NotMeasured(Exception):
@@ -32,12 +32,13 @@ def decide(
         NotMeasured: an evaluation is missing.
     """
     champion, challenger = iteration.champion, iteration.challenger
-    assert champion is not None and challenger is not None
+    assert champion is not None
+    assert challenger is not None
     before = {s: _rows(champion, s, ids, sampling) for s, ids in sets.items()}
     after = {s: _rows(challenger, s, ids, sampling) for s, ids in sets.items()}
     held = Split.HELDOUT.value
     guards = _guards(before, after)
-    outcomes = _outcomes(before[held]), _outcomes(after[held])
+    outcomes = outcomes_by_prompt(before[held]), outcomes_by_prompt(after[held])
     decision = gate_decide(*outcomes, guards, settings, seed=iteration.seed)
     control = iteration.arm != Iteration.Arm.MAIN
     passed = decision.promote
@@ -83,10 +84,6 @@ def _rows(version: ModelVersion, split: str, ids: list[int], sampling: Mapping[s
     return outcome_rows(evaluation)
 
 
-def _outcomes(rows: Rows) -> dict[str, bool | None]:
-    return {str(prompt): _OUTCOME.get(verdict) for prompt, verdict, _, _ in rows}
-
-
 def _guards(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> dict[str, Guard]:
     """What must not get worse: the probe set, answers that can be read, answers that come to an end."""
     held, probe = Split.HELDOUT.value, Split.PROBE.value
@@ -98,7 +95,8 @@ def _guards(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> dict[str, 
     }
     if before.get(probe):
         guards["probe accuracy"] = Guard(
-            accuracy(_outcomes(before[probe]).values()).value, accuracy(_outcomes(after[probe]).values()).value
+            accuracy(outcomes_by_prompt(before[probe]).values()).value,
+            accuracy(outcomes_by_prompt(after[probe]).values()).value,
         )
     return guards
 

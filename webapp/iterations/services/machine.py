@@ -63,7 +63,9 @@ def iteration_tick(*, iteration_id: int) -> int:
             if due is None:
                 return moves
             to, because = due
-            moves += iteration_advance(iteration=iteration, from_=Stage(iteration.stage), to=to, because=because)
+            moves += iteration_advance(
+                iteration=iteration, from_=Stage(iteration.stage), to=to, because=because
+            )
 
 
 def open_iterations_tick() -> int:

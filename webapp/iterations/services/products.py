@@ -28,8 +28,8 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     judgement dealt out at random.
     """
     control = iteration.arm == Iteration.Arm.SHUFFLED
-    source_id = iteration.control_of_id if control else iteration.pk
-    materials = materials_of(source_id or iteration.pk)
+    source = iteration.control_of or iteration
+    materials = materials_of(source.pk)
     if control:
         materials = shuffle_verdicts(materials, iteration.seed)
     examples, dropped = examples_derive(
@@ -46,7 +46,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         iteration_id=iteration.pk,
         manifest={"dropped": dropped, "replayed": len(replayed), "arm": iteration.arm},
     )
-    verdicts = Counter(Response.objects.filter(iteration_id=source_id).values_list("verdict", flat=True))
+    verdicts = Counter(Response.objects.filter(iteration=source).values_list("verdict", flat=True))
     kept = dropped.pop("kept", 0)
     iteration.dataset_version = dataset
     iteration.counts = {
@@ -54,7 +54,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         "prompts": len(materials),
         "sampled": sum(verdicts.values()),
         "verified": verdicts["right"],
-        "annotated": Iteration.objects.get(pk=source_id).tasks.filter(answers__gt=0).count(),
+        "annotated": source.tasks.filter(answers__gt=0).count(),
         "kept": kept,
         "accepted": dict(Counter(e.kind for e in examples)),
         "dropped": dropped,
@@ -75,7 +75,9 @@ def _replayed(iteration: Iteration, recipe: Recipe) -> list[Example]:
         iteration__number__lt=(iteration.control_of or iteration).number,
     ).order_by("id")
     return list(
-        earlier.filter(kind__in=PAIRS) if recipe.finetune.objective == "dpo" else earlier.exclude(kind__in=PAIRS)
+        earlier.filter(kind__in=PAIRS)
+        if recipe.finetune.objective == "dpo"
+        else earlier.exclude(kind__in=PAIRS)
     )
 
 

@@ -26,7 +26,7 @@ def train_prompt_ids(iteration: Iteration, *, limit: int) -> list[int]:
         .order_by("id")
         .values_list("id", flat=True)
     )
-    random.Random(iteration.seed).shuffle(ids)  # noqa: S311  a reproducible draw, not a secret
+    random.Random(iteration.seed).shuffle(ids)
     return sorted(ids[:limit])
 
 
@@ -42,13 +42,15 @@ def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
     for pk, prompt_id, verdict, logprobs, text in rows.iterator(chunk_size=2000):
         confidence = sum(logprobs) / len(logprobs) if logprobs else float("-inf")
         by_prompt[prompt_id].append((pk, verdict, confidence, text))
-    draw = random.Random(iteration.seed + 1)  # noqa: S311
+    draw = random.Random(iteration.seed + 1)
     if part.kind == "preference":
         return _pairs(by_prompt, part, draw)
     return _singles(by_prompt, part, draw)
 
 
-def _singles(by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random) -> list[Item]:
+def _singles(
+    by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random
+) -> list[Item]:
     """One response per prompt: nobody reads the same question eight times."""
     uniform = [(p, draw.choice(rs)) for p, rs in by_prompt.items()]
     draw.shuffle(uniform)
@@ -69,7 +71,9 @@ def _singles(by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: Anno
     return [*chosen, *rest[: part.take - len(chosen)]]
 
 
-def _pairs(by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random) -> list[Item]:
+def _pairs(
+    by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random
+) -> list[Item]:
     """Two different responses per prompt, most confident first; right against wrong where there is one."""
     pairs: list[Item] = []
     for prompt_id, responses in by_prompt.items():

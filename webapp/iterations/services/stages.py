@@ -29,7 +29,7 @@ PROMPTS_PER_EVALUATION = 300
 CONTINUATIONS_PER_UNIT = 64
 
 
-def _slices(items: list[Any], size: int) -> list[list[Any]]:
+def slices(items: list[Any], size: int) -> list[list[Any]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
@@ -70,15 +70,15 @@ def _generate_plan(iteration: Iteration) -> None:
         return  # a control arm reads the responses of the iteration it controls
     part = recipe_of(iteration).prompts
     ids = selection.train_prompt_ids(iteration, limit=part.limit)
-    slices = _slices(ids, PROMPTS_PER_UNIT)
+    parts = slices(ids, PROMPTS_PER_UNIT)
     iteration.counts = {**iteration.counts, "prompts": len(ids)}
     iteration.save(update_fields=["counts"])
     units_add(
         iteration=iteration,
         kind="generate",
         queue=Queue.MODEL,
-        payloads=[{"prompt_ids": s} for s in slices],
-        totals=[len(s) for s in slices],
+        payloads=[{"prompt_ids": p} for p in parts],
+        totals=[len(p) for p in parts],
     )
 
 
@@ -132,15 +132,15 @@ def _curate_plan(iteration: Iteration) -> None:
     marked = []
     if iteration.arm == Iteration.Arm.MAIN and part.continuations:
         marked = curate_selectors.corrected_critique_ids(iteration)
-    slices = _slices(marked, CONTINUATIONS_PER_UNIT)
+    parts = slices(marked, CONTINUATIONS_PER_UNIT)
     units_add(
         iteration=iteration,
         kind="continue",
         queue=Queue.MODEL,
-        payloads=[{"critique_ids": s} for s in slices],
-        totals=[len(s) for s in slices],
+        payloads=[{"critique_ids": p} for p in parts],
+        totals=[len(p) for p in parts],
     )
-    if not slices:
+    if not parts:
         units_add(iteration=iteration, kind="curate", queue=Queue.LIGHT, payloads=[{}])
 
 
@@ -198,7 +198,7 @@ def _versions(iteration: Iteration) -> list[ModelVersion]:
 
 def _evaluate_plan(iteration: Iteration) -> None:
     sampling = evaluation_sampling(iteration)
-    payloads = []
+    payloads: list[dict[str, Any]] = []
     for version in _versions(iteration):
         for split, ids in evaluation_sets(iteration).items():
             sha = registry.prompts_sha(ids, sampling)
@@ -209,7 +209,7 @@ def _evaluate_plan(iteration: Iteration) -> None:
                 continue  # the champion was measured on exactly this set before
             payloads += [
                 {"evaluation_id": evaluation.pk, "version_id": version.pk, "prompt_ids": s}
-                for s in _slices(ids, PROMPTS_PER_EVALUATION)
+                for s in slices(ids, PROMPTS_PER_EVALUATION)
             ]
     units_add(
         iteration=iteration,
@@ -229,7 +229,9 @@ def _evaluate_due(iteration: Iteration) -> Due:
 
 
 def _promote_plan(iteration: Iteration) -> None:
-    gate.decide(iteration, recipe_of(iteration).gate, evaluation_sampling(iteration), evaluation_sets(iteration))
+    gate.decide(
+        iteration, recipe_of(iteration).gate, evaluation_sampling(iteration), evaluation_sets(iteration)
+    )
 
 
 def _promote_due(iteration: Iteration) -> Due:
@@ -260,4 +262,3 @@ _DUE = {
     Stage.PROMOTE: _promote_due,
     Stage.DONE: _no_move,
 }
-

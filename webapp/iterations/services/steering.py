@@ -74,18 +74,22 @@ def _refuse_unless_startable(project: Project, recipe: Recipe, control_of: Itera
     if open_one := busy.first():
         raise IterationError(f"{open_one} is still open; let it finish or cancel it first")
     if control_of is not None:
-        if control_of.arm != Iteration.Arm.MAIN or control_of.stage not in (Stage.DONE.value,):
+        if control_of.arm != Iteration.Arm.MAIN or control_of.stage != Stage.DONE.value:
             raise IterationError("a control arm needs a finished iteration to control")
         return
     train = project.prompts.filter(split="train")
     if not train.exists():
         raise IterationError(f"{project} has no train prompts; import some first")
     if "reference" in recipe.needs and not train.exclude(reference=None).exclude(reference="").exists():
-        raise IterationError(f"recipe {recipe.name} needs reference answers; no train prompt of {project} has one")
+        raise IterationError(
+            f"recipe {recipe.name} needs reference answers; no train prompt of {project} has one"
+        )
 
 
 def _set_status(iteration: Iteration, *, frm: set[Status] | frozenset[Status], to: Status) -> None:
-    moved = Iteration.objects.filter(pk=iteration.pk, status__in=[s.value for s in frm]).update(status=to.value)
+    moved = Iteration.objects.filter(pk=iteration.pk, status__in=[s.value for s in frm]).update(
+        status=to.value
+    )
     if not moved:
         iteration.refresh_from_db()
         raise IterationError(f"{iteration} is {iteration.status}; that cannot be done now")

@@ -19,10 +19,11 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from loop.stages import OPEN, Stage
+from loop.stages import OPEN, Stage, Status
 from webapp import broker
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Queue, RunPoint, WorkUnit
+from webapp.projects.models import Project
 
 # A unit whose worker died this often is taken for the killer and fails for people to look at.
 MAX_ATTEMPTS = 6
@@ -30,6 +31,8 @@ MAX_ATTEMPTS = 6
 REANNOUNCE_AFTER = timedelta(seconds=10)
 
 State = WorkUnit.State
+# A unit of a paused, failed or finished iteration rests.
+CLAIMABLE = Q(iteration__status__in=OPEN) | Q(iteration=None)
 
 
 class LeaseLost(Exception):
@@ -45,7 +48,12 @@ class Order(StrEnum):
 
 
 def units_add(
-    *, iteration: Iteration, kind: str, queue: Queue, payloads: list[dict[str, Any]], totals: list[int] | None = None
+    *,
+    iteration: Iteration,
+    kind: str,
+    queue: Queue,
+    payloads: list[dict[str, Any]],
+    totals: list[int] | None = None,
 ) -> int:
     """Queue one unit per payload. A repeat adds nothing: (iteration, kind, ordinal) is unique."""
     first = WorkUnit.objects.filter(iteration=iteration, kind=kind).exists()
@@ -55,6 +63,7 @@ def units_add(
     WorkUnit.objects.bulk_create(
         [
             WorkUnit(
+                project_id=iteration.project_id,
                 iteration=iteration,
                 stage=iteration.stage,
                 kind=kind,
@@ -72,14 +81,34 @@ def units_add(
     return len(payloads)
 
 
+def evaluation_units_add(*, project: Project, payloads: list[dict[str, Any]]) -> list[WorkUnit]:
+    """Evaluation work asked for by itself, outside any iteration."""
+    units = WorkUnit.objects.bulk_create(
+        [
+            WorkUnit(
+                project=project,
+                stage=Stage.EVALUATE.value,
+                kind="evaluate",
+                ordinal=i,
+                queue=Queue.MODEL,
+                payload=payload,
+                total=len(payload["prompt_ids"]),
+                announced_at=timezone.now(),
+            )
+            for i, payload in enumerate(payloads)
+        ]
+    )
+    transaction.on_commit(lambda: broker.announce(Queue.MODEL))
+    return units
+
+
 def unit_claim(*, queue: str) -> WorkUnit | None:
     """Take the next free unit of a queue, or None. The caller gets a fresh fencing token."""
     now = timezone.now()
     with transaction.atomic():
         unit = (
             WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("iteration__project")
-            .filter(queue=queue, iteration__status__in=OPEN)
+            .filter(CLAIMABLE, queue=queue)
             .filter(Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now))
             .order_by("id")
             .first()
@@ -110,17 +139,19 @@ def unit_heartbeat(
     """Extend the lease and report progress; says whether to go on."""
     changes: dict[str, Any] = {"leased_until": timezone.now() + timedelta(seconds=settings.WORK_UNIT_LEASE)}
     changes |= {
-        k: v for k, v in {"done": done, "total": total, "message": message, "progress": progress}.items() if v is not None
+        k: v
+        for k, v in {"done": done, "total": total, "message": message, "progress": progress}.items()
+        if v is not None
     }
     held = WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING)
     if not held.update(**changes):
         return Order.LOST
     status, iteration_id, project_id = WorkUnit.objects.values_list(
-        "iteration__status", "iteration_id", "iteration__project_id"
+        "iteration__status", "iteration_id", "project_id"
     ).get(pk=unit_id)
     if len(changes) > 1:
         notify(project_id=project_id, iteration_id=iteration_id, what="progress")
-    return Order.GO_ON if status in OPEN else Order.STOP
+    return Order.GO_ON if iteration_id is None or status in OPEN else Order.STOP
 
 
 @contextmanager
@@ -133,7 +164,11 @@ def unit_completion(*, unit_id: int, token: UUID) -> Iterator[WorkUnit]:
     from webapp.iterations.services.machine import iteration_tick
 
     with transaction.atomic():
-        unit = WorkUnit.objects.select_for_update(of=("self",)).select_related("iteration__project").get(pk=unit_id)
+        unit = (
+            WorkUnit.objects.select_for_update(of=("self",))
+            .select_related("iteration__project")
+            .get(pk=unit_id)
+        )
         if unit.token != token or unit.state != State.RUNNING:
             raise LeaseLost(f"unit {unit_id} was taken over or cancelled")
         yield unit
@@ -142,9 +177,9 @@ def unit_completion(*, unit_id: int, token: UUID) -> Iterator[WorkUnit]:
         unit.finished_at = timezone.now()
         unit.done = unit.total = max(unit.total, unit.done)
         unit.save()
-        notify(project_id=unit.iteration.project_id, iteration_id=unit.iteration_id, what="unit")
-        iteration_id = unit.iteration_id
-        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration_id))
+        notify(project_id=unit.project_id, iteration_id=unit.iteration_id, what="unit")
+        if iteration_id := unit.iteration_id:
+            transaction.on_commit(lambda: iteration_tick(iteration_id=iteration_id))
 
 
 def unit_release(*, unit_id: int, token: UUID) -> None:
@@ -159,7 +194,6 @@ def unit_fail(*, unit_id: int, token: UUID, error: str) -> None:
     with transaction.atomic():
         unit = (
             WorkUnit.objects.select_for_update(of=("self",))
-            .select_related("iteration")
             .filter(pk=unit_id, token=token, state=State.RUNNING)
             .first()
         )
@@ -173,16 +207,17 @@ def _fail(unit: WorkUnit, error: str) -> None:
     unit.finished_at = timezone.now()
     unit.leased_until = None
     unit.save(update_fields=["state", "error", "finished_at", "leased_until"])
-    Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN).update(
-        status="failed", problem=f"{Stage(unit.stage).value} ({unit.kind}): {error}"[:2000]
-    )
-    notify(project_id=unit.iteration.project_id, iteration_id=unit.iteration_id, what="failed")
+    if unit.iteration_id is not None:
+        Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN).update(
+            status=Status.FAILED.value, problem=f"{unit.stage} ({unit.kind}): {error}"[:2000]
+        )
+    notify(project_id=unit.project_id, iteration_id=unit.iteration_id, what="failed")
 
 
 def units_sweep() -> int:
     """Send the wake-up again for what is still queued or whose lease ran out. Returns how many queues."""
     now = timezone.now()
-    stale = WorkUnit.objects.filter(iteration__status__in=OPEN).filter(
+    stale = WorkUnit.objects.filter(CLAIMABLE).filter(
         Q(state=State.QUEUED) & (Q(announced_at__lt=now - REANNOUNCE_AFTER) | Q(announced_at=None))
         | Q(state=State.RUNNING, leased_until__lt=now)
     )
@@ -193,8 +228,16 @@ def units_sweep() -> int:
     return len(queues)
 
 
-def point_add(*, unit_id: int, step: int, total_steps: int, loss: float | None, learning_rate: float | None,
-              tokens_per_s: float | None, seconds: float) -> None:
+def point_add(
+    *,
+    unit_id: int,
+    step: int,
+    total_steps: int,
+    loss: float | None,
+    learning_rate: float | None,
+    tokens_per_s: float | None,
+    seconds: float,
+) -> None:
     """One point of the live training curve; a repeated step (after a resume) replaces the old point."""
     RunPoint.objects.update_or_create(
         unit_id=unit_id,

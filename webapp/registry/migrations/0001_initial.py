@@ -5,70 +5,143 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
+        ("projects", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Evaluation',
+            name="Evaluation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('split', models.CharField(max_length=8)),
-                ('prompts_sha', models.CharField(help_text='Hash of the ordered prompt ids and sampling settings.', max_length=64)),
-                ('sampling', models.JSONField(default=dict)),
-                ('n', models.PositiveIntegerField(default=0)),
-                ('right', models.PositiveIntegerField(default=0)),
-                ('errors', models.PositiveIntegerField(default=0)),
-                ('done', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("split", models.CharField(max_length=8)),
+                (
+                    "prompts_sha",
+                    models.CharField(
+                        help_text="Hash of the ordered prompt ids and sampling settings.", max_length=64
+                    ),
+                ),
+                ("sampling", models.JSONField(default=dict)),
+                ("n", models.PositiveIntegerField(default=0)),
+                ("right", models.PositiveIntegerField(default=0)),
+                ("errors", models.PositiveIntegerField(default=0)),
+                ("done", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('status', models.CharField(choices=[('challenger', 'Challenger'), ('champion', 'Champion'), ('held', 'Held'), ('retired', 'Retired'), ('control', 'Control'), ('registered', 'Registered')], default='registered', max_length=12)),
-                ('base', models.CharField(max_length=500)),
-                ('base_sha', models.CharField(blank=True, max_length=64)),
-                ('tokenizer_sha', models.CharField(blank=True, max_length=64)),
-                ('template_sha', models.CharField(blank=True, max_length=64)),
-                ('adapter_sha', models.CharField(blank=True, max_length=64)),
-                ('adapter_path', models.CharField(blank=True, help_text='Empty: the bare base model.', max_length=500)),
-                ('dialect', models.CharField(max_length=40)),
-                ('recipe', models.CharField(blank=True, max_length=80)),
-                ('training', models.JSONField(default=dict, help_text='Settings, final loss, seconds, versions.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=80, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("challenger", "Challenger"),
+                            ("champion", "Champion"),
+                            ("held", "Held"),
+                            ("retired", "Retired"),
+                            ("control", "Control"),
+                            ("registered", "Registered"),
+                        ],
+                        default="registered",
+                        max_length=12,
+                    ),
+                ),
+                ("base", models.CharField(max_length=500)),
+                ("base_sha", models.CharField(blank=True, max_length=64)),
+                ("tokenizer_sha", models.CharField(blank=True, max_length=64)),
+                ("template_sha", models.CharField(blank=True, max_length=64)),
+                ("adapter_sha", models.CharField(blank=True, max_length=64)),
+                (
+                    "adapter_path",
+                    models.CharField(blank=True, help_text="Empty: the bare base model.", max_length=500),
+                ),
+                ("dialect", models.CharField(max_length=40)),
+                ("recipe", models.CharField(blank=True, max_length=80)),
+                (
+                    "training",
+                    models.JSONField(default=dict, help_text="Settings, final loss, seconds, versions."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Promotion',
+            name="Promotion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('promoted', 'Promoted'), ('held', 'Held'), ('rolled_back', 'Rolled Back')], max_length=12)),
-                ('reasons', models.JSONField(default=list)),
-                ('evidence', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("promoted", "Promoted"), ("held", "Held"), ("rolled_back", "Rolled Back")],
+                        max_length=12,
+                    ),
+                ),
+                ("reasons", models.JSONField(default=list)),
+                ("evidence", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='EvaluationOutcome',
+            name="EvaluationOutcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('right', 'right'), ('wrong', 'wrong'), ('unknown', 'unknown'), ('error', 'error')], max_length=8)),
-                ('evaluation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outcomes', to='registry.evaluation')),
-                ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.prompt')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("right", "right"),
+                            ("wrong", "wrong"),
+                            ("unknown", "unknown"),
+                            ("error", "error"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outcomes",
+                        to="registry.evaluation",
+                    ),
+                ),
+                (
+                    "prompt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="projects.prompt"
+                    ),
+                ),
             ],
         ),
     ]

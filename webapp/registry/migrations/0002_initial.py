@@ -6,84 +6,134 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('curate', '0004_initial'),
-        ('iterations', '0002_initial'),
-        ('projects', '0002_initial'),
-        ('registry', '0001_initial'),
-        ('traces', '0001_initial'),
+        ("curate", "0004_initial"),
+        ("iterations", "0002_initial"),
+        ("projects", "0002_initial"),
+        ("registry", "0001_initial"),
+        ("traces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='evaluationoutcome',
-            name='response',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='traces.response'),
+            model_name="evaluationoutcome",
+            name="response",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="traces.response",
+            ),
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='dataset_version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='models', to='curate.datasetversion'),
+            model_name="modelversion",
+            name="dataset_version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="models",
+                to="curate.datasetversion",
+            ),
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='iteration',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='model_versions', to='iterations.iteration'),
+            model_name="modelversion",
+            name="iteration",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="model_versions",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='parent',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='registry.modelversion'),
+            model_name="modelversion",
+            name="parent",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="children",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_versions', to='projects.project'),
+            model_name="modelversion",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="model_versions",
+                to="projects.project",
+            ),
         ),
         migrations.AddField(
-            model_name='evaluation',
-            name='model_version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evaluations', to='registry.modelversion'),
+            model_name="evaluation",
+            name="model_version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="evaluations",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="promotion",
+            name="by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='from_version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion'),
+            model_name="promotion",
+            name="from_version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='iteration',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='iterations.iteration'),
+            model_name="promotion",
+            name="iteration",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='promotions', to='projects.project'),
+            model_name="promotion",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="promotions", to="projects.project"
+            ),
         ),
         migrations.AddField(
-            model_name='promotion',
-            name='to_version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='registry.modelversion'),
+            model_name="promotion",
+            name="to_version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="promotions",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluationoutcome',
-            constraint=models.UniqueConstraint(fields=('evaluation', 'prompt'), name='outcome_once'),
+            model_name="evaluationoutcome",
+            constraint=models.UniqueConstraint(fields=("evaluation", "prompt"), name="outcome_once"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('project', 'number'), name='model_number'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("project", "number"), name="model_number"),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.UniqueConstraint(fields=('model_version', 'split', 'prompts_sha'), name='evaluation_once'),
+            model_name="evaluation",
+            constraint=models.UniqueConstraint(
+                fields=("model_version", "split", "prompts_sha"), name="evaluation_once"
+            ),
         ),
     ]

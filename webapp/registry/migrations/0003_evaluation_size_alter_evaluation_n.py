@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('registry', '0002_initial'),
+        ("registry", "0002_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='evaluation',
-            name='size',
-            field=models.PositiveIntegerField(default=0, help_text='Prompts in the set.'),
+            model_name="evaluation",
+            name="size",
+            field=models.PositiveIntegerField(default=0, help_text="Prompts in the set."),
         ),
         migrations.AlterField(
-            model_name='evaluation',
-            name='n',
-            field=models.PositiveIntegerField(default=0, help_text='Outcomes stored when it was closed.'),
+            model_name="evaluation",
+            name="n",
+            field=models.PositiveIntegerField(default=0, help_text="Outcomes stored when it was closed."),
         ),
     ]

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class IterationsConfig(AppConfig):
+    name = "webapp.iterations"
+
+    def ready(self) -> None:
+        from webapp.iterations import signals  # noqa: F401  (connects the receivers)

@@ -1,0 +1,42 @@
+"""The heartbeat of the loop: every second, look at what is due. One process; a second one does no harm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.utils import timezone
+
+from webapp.annotate.services import assignments_sweep
+from webapp.iterations.services import open_iterations_tick, units_sweep
+
+log = structlog.get_logger()
+SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    help = "Move open iterations on, re-announce waiting work, and take back expired leases, every second."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        over = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: over.set())
+        while not over.wait(SECONDS):
+            self.beat()
+
+    def beat(self) -> None:
+        """One round. Each part fails by itself: a broken iteration must not stop the others' leases."""
+        close_old_connections()
+        for part in (open_iterations_tick, units_sweep, lambda: assignments_sweep(now=timezone.now())):
+            try:
+                part()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("the database cannot be reached, trying again", error=str(error))
+                connection.close()
+                return
+            except Exception:
+                log.exception("scheduler round failed")

@@ -1,0 +1,31 @@
+"""Measuring a model version outside any iteration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from webapp.iterations.models import WorkUnit
+from webapp.iterations.services.stages import PROMPTS_PER_EVALUATION, slices
+from webapp.iterations.services.units import evaluation_units_add
+from webapp.registry import services as registry
+from webapp.registry.models import Evaluation, ModelVersion
+
+
+@transaction.atomic
+def evaluation_start(
+    *, version: ModelVersion, split: str, prompt_ids: list[int], sampling: dict[str, Any]
+) -> tuple[Evaluation, list[WorkUnit]]:
+    """Queue what is missing to measure ``version`` on these prompts; a finished one is returned as is."""
+    sha = registry.prompts_sha(prompt_ids, sampling)
+    evaluation = registry.evaluation_for(
+        version=version, split=split, sha=sha, sampling=sampling, size=len(prompt_ids)
+    )
+    if evaluation.done:
+        return evaluation, []
+    payloads = [
+        {"evaluation_id": evaluation.pk, "version_id": version.pk, "prompt_ids": part}
+        for part in slices(prompt_ids, PROMPTS_PER_EVALUATION)
+    ]
+    return evaluation, evaluation_units_add(project=version.project, payloads=payloads)
