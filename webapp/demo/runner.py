@@ -109,7 +109,7 @@ class Demo:
             time.sleep(0.5)
 
     def _annotate(self, iteration: Iteration) -> None:
-        self._tell(f"  {self.people} simulated annotators ({self.error_rate:.0%} errors) answer over HTTP")
+        self._tell(f"  {self.people} simulated annotators, {self.error_rate:.0%} errors, answer over HTTP")
         answers = answer_all(self.project, self.browsers, error_rate=self.error_rate, seed=self.seed)
         self._tell(f"  {answers} answers submitted")
         while Iteration.objects.filter(pk=iteration.pk, status=Status.WAITING.value).exists():
@@ -126,9 +126,9 @@ class Demo:
         rows.append(_row("control: shuffled labels", report["control"]))
         overall = report["overall"]
         low, high = (x * 100 for x in overall["ci95"])
-        before, after = overall["heldout_before"], overall["heldout_after"]
+        a, b = overall["heldout_before"], overall["heldout_after"]
         summary = (
-            f"Champion over the two iterations: {before:.1%} -> {after:.1%} on {overall['n']} held-out prompts"
+            f"Champion over the two iterations: {a:.1%} -> {b:.1%} on {overall['n']} held-out prompts"
             f" it never trained on: {overall['effect'] * 100:+.1f} points (95 % {low:+.1f} to {high:+.1f}),"
             f" p = {overall['p_value']:.2g}."
         )

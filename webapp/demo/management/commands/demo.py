@@ -16,9 +16,9 @@ from webapp.demo.runner import Demo
 
 class Command(BaseCommand):
     help = (
-        "Run two iterations (rest-em, then self) on the built-in project, with two simulated annotators"
-        " who work over HTTP and a shuffled-label control arm. Prints a table and writes demo/report.json under var/."
-        " Started by `./run demo`, which brings the services."
+        "Run two iterations (rest-em, then self) on the built-in project, with simulated annotators who work"
+        " over HTTP and a shuffled-label control arm. Prints a table and writes report.json under the state"
+        " folder. Started by `./run demo`, which brings the services."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
