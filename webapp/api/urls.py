@@ -1,3 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns: list[URLPattern] = []
+from webapp.annotate import api as annotate
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("projects/<slug:slug>/tasks/next", annotate.task_next, name="task_next"),
+    path("assignments/<uuid:token>/draft", annotate.draft, name="draft"),
+    path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
+    path("assignments/<uuid:token>/submit", annotate.submit, name="submit"),
+    path("assignments/<uuid:token>/skip", annotate.skip, name="skip"),
+    path("annotations/<int:pk>", annotate.annotation, name="annotation"),
+]

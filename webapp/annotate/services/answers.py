@@ -75,7 +75,8 @@ def annotation_submit(
     _derived_write(annotation, task)
     assignment.state = Assignment.State.SUBMITTED
     assignment.save(update_fields=["state"])
-    transaction.on_commit(lambda: _announce(annotation, created=True))
+    # robust: a listener that fails must not turn a stored answer into an error for the annotator
+    transaction.on_commit(lambda: _announce(annotation, created=True), robust=True)
     return annotation
 
 
@@ -109,12 +110,7 @@ def annotation_revise(
     annotation = (
         Annotation.objects.select_for_update(of=("self",))
         .select_related("task__iteration")
-        .get(
-            pk=pk,
-            user=user,
-            task__project__memberships__user=user,
-            task__project__memberships__role__in=selectors.MAY_ANNOTATE,
-        )
+        .get(pk=pk, user=user, task__project__in=selectors.annotatable(user))
     )
     task = annotation.task
     if task.iteration and task.iteration.stage != Stage.ANNOTATE.value:
@@ -129,7 +125,7 @@ def annotation_revise(
     annotation.save(update_fields=["payload", "outcome", "revision"])
     _revision_write(annotation, user)
     _derived_write(annotation, task)
-    transaction.on_commit(lambda: _announce(annotation, created=False))
+    transaction.on_commit(lambda: _announce(annotation, created=False), robust=True)
     return annotation
 
 

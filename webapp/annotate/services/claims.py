@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
@@ -16,7 +17,7 @@ from webapp.accounts.models import User
 from webapp.annotate import selectors
 from webapp.annotate.errors import AnnotateConflict
 from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
-from webapp.projects.models import Membership, Project
+from webapp.projects.models import Project
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
@@ -44,12 +45,12 @@ def assignment_claim(
     the claim they are working on, to fetch the one after it early. Constant number of queries.
 
     Raises:
-        Membership.DoesNotExist: this person may not annotate in the project.
+        PermissionDenied: this person may not annotate in the project.
     """
     # The lock makes one person's claims wait for each other: two tabs get the same item, not two.
-    Membership.objects.select_for_update(no_key=True).get(
-        user=user, project=project, role__in=selectors.MAY_ANNOTATE
-    )
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
+    if not selectors.annotatable(user).filter(pk=project.pk).exists():
+        raise PermissionDenied("You may look at this project but not annotate in it.")
     chosen: dict[str, Any] = {"task__kind": kind} if kind else {}
     if iteration:
         chosen["task__iteration_id"] = iteration.pk
@@ -159,12 +160,7 @@ def assignment_locked(user: User, token: UUID) -> Assignment:
     return (
         Assignment.objects.select_for_update(of=("self",))
         .select_related("task")
-        .get(
-            token=token,
-            user=user,
-            task__project__memberships__user=user,
-            task__project__memberships__role__in=selectors.MAY_ANNOTATE,
-        )
+        .get(token=token, user=user, task__project__in=selectors.annotatable(user))
     )
 
 

@@ -1,0 +1,118 @@
+"""The annotation routes of the API. The pages' own JavaScript uses exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from webapp.annotate import selectors, services
+from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
+from webapp.annotate.models import Annotation, Assignment
+from webapp.annotate.schema import (
+    AnsweredOut,
+    ConflictOut,
+    DraftIn,
+    DraftOut,
+    InvalidOut,
+    LeaseOut,
+    NextIn,
+    NextOut,
+    ReviseIn,
+    SkipIn,
+    SubmitIn,
+)
+from webapp.projects.models import Project, Role
+from webapp.projects.selectors import project_for
+
+_CONFLICT = OpenApiResponse(ConflictOut, "The world has moved on; `code` says how. The draft is kept.")
+_INVALID = OpenApiResponse(InvalidOut, "One plain sentence per fault.")
+_MISSING = OpenApiResponse(description="Unknown, or not yours.")
+
+
+def _route(
+    *, method: str, takes: type[serializers.Serializer] | None, gives: Any, summary: str
+) -> Callable[..., Any]:
+    """A JSON route: checks the body, turns the services' errors into 400, 404 and 409."""
+
+    def wrap(view: Callable[..., Response]) -> Any:
+        @wraps(view)
+        def checked(request: Request, *args: Any, **kwargs: Any) -> Response:
+            body: dict[str, Any] = {}
+            if takes is not None:
+                serializer = takes(data=request.data)
+                if not serializer.is_valid():
+                    faults = [f"{k}: {' '.join(map(str, v))}" for k, v in serializer.errors.items()]
+                    return Response({"problems": faults}, status=status.HTTP_400_BAD_REQUEST)
+                body = serializer.validated_data
+            try:
+                return view(request, *args, **kwargs, body=body)
+            except PayloadInvalid as error:
+                return Response({"problems": error.problems}, status=status.HTTP_400_BAD_REQUEST)
+            except AnnotateConflict as error:
+                answer = {"code": error.code, "detail": str(error), **error.data}
+                return Response(answer, status=status.HTTP_409_CONFLICT)
+            except (Assignment.DoesNotExist, Annotation.DoesNotExist) as error:
+                raise Http404 from error
+
+        replies = {200: gives, 400: _INVALID, 404: _MISSING, 409: _CONFLICT}
+        return extend_schema(summary=summary, request=takes, responses=replies, tags=["annotate"])(
+            api_view([method])(checked)
+        )
+
+    return wrap
+
+
+@_route(method="POST", takes=NextIn, gives=NextOut, summary="Claim the next item, or resume the live one")
+def task_next(request: Request, slug: str, *, body: dict[str, Any]) -> Response:
+    project = project_for(request.user, slug, Role.ANNOTATOR)
+    return Response(next_item(request.user, project, kind=body.get("kind"), besides=body.get("besides")))
+
+
+def next_item(
+    user: Any, project: Project, *, kind: str | None = None, besides: UUID | None = None
+) -> dict[str, Any]:
+    """What the page shows: the claimed item (or null) and how many more wait."""
+    claim = services.assignment_claim(user=user, project=project, kind=kind, besides=besides)
+    item = selectors.item_of(selectors.assignment_for(user, claim.token)) if claim else None
+    return {"item": item, "waiting": selectors.tasks_waiting_count(project=project, user=user)}
+
+
+@_route(method="PUT", takes=DraftIn, gives=DraftOut, summary="Save the draft")
+def draft(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    saved = services.draft_save(
+        user=request.user, token=token, payload=body["payload"], revision=body["revision"]
+    )
+    return Response({"revision": saved.revision, "saved_at": saved.updated_at})
+
+
+@_route(method="POST", takes=None, gives=LeaseOut, summary="Keep the claim alive")
+def heartbeat(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    claim = services.assignment_heartbeat(user=request.user, token=token)
+    return Response({"lease_until": claim.lease_until})
+
+
+@_route(method="POST", takes=SubmitIn, gives=AnsweredOut, summary="Submit the answer (safe to repeat)")
+def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    made = services.annotation_submit(user=request.user, assignment_token=token, **body)
+    return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})
+
+
+@_route(method="POST", takes=SkipIn, gives=LeaseOut, summary="Skip: give the item back, with a reason")
+def skip(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    claim = services.assignment_release(user=request.user, token=token, reason=body["reason"])
+    return Response({"lease_until": claim.lease_until})
+
+
+@_route(method="PUT", takes=ReviseIn, gives=AnsweredOut, summary="Change one's own answer")
+def annotation(request: Request, pk: int, *, body: dict[str, Any]) -> Response:
+    made = services.annotation_revise(user=request.user, pk=pk, **body)
+    return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})

@@ -1,0 +1,123 @@
+"""Shapes of the annotation routes' requests and replies, for checking and for the OpenAPI page."""
+
+from rest_framework import serializers as s
+
+from webapp.annotate.models import Annotation, TaskKind
+
+
+class NextIn(s.Serializer):
+    kind = s.ChoiceField(TaskKind.choices, required=False, help_text="Only this kind of task.")
+    besides = s.UUIDField(required=False, help_text="The claim being worked on: fetch the one after it.")
+
+
+class DraftIn(s.Serializer):
+    payload = s.DictField(help_text="The page's state; any JSON object up to 64 KiB.")
+    revision = s.IntegerField(min_value=0, help_text="The draft revision this writer saw last; 0: none.")
+
+
+class SubmitIn(s.Serializer):
+    submit_key = s.UUIDField(
+        help_text="Made once per answer by the client: a repeat returns the first result."
+    )
+    outcome = s.ChoiceField(Annotation.Outcome.choices, default=Annotation.Outcome.ANSWERED)
+    payload = s.DictField(help_text="A StepCritiqueAnswer, PreferenceAnswer or SetAside object.")
+    seconds = s.FloatField(required=False, min_value=0)
+    step_seconds = s.DictField(child=s.FloatField(min_value=0), required=False)
+
+
+class ReviseIn(s.Serializer):
+    outcome = s.ChoiceField(Annotation.Outcome.choices, default=Annotation.Outcome.ANSWERED)
+    payload = s.DictField()
+    revision = s.IntegerField(min_value=1, help_text="The revision this writer saw.")
+
+
+class SkipIn(s.Serializer):
+    reason = s.CharField(max_length=200, allow_blank=True, default="")
+
+
+class StepOut(s.Serializer):
+    index = s.IntegerField()
+    text = s.CharField()
+
+
+class ResponseOut(s.Serializer):
+    candidate = s.IntegerField(help_text="Index to give as `winner`, whatever the display order.")
+    id = s.UUIDField()
+    text = s.CharField()
+    finish = s.CharField(help_text="stop, or length when the model ran out of tokens.")
+    steps = StepOut(many=True)
+
+
+class MessageOut(s.Serializer):
+    role = s.CharField()
+    content = s.CharField()
+
+
+class PromptOut(s.Serializer):
+    text = s.CharField()
+    messages = MessageOut(many=True)
+
+
+class ModelCritiqueOut(s.Serializer):
+    marks = s.ListField(child=s.IntegerField(allow_null=True))
+    first_error = s.IntegerField(allow_null=True)
+    verdict = s.CharField()
+    comments = s.DictField(child=s.CharField())
+    corrections = s.DictField(child=s.CharField())
+    text = s.CharField()
+
+
+class GuidelinesOut(s.Serializer):
+    number = s.IntegerField()
+    text = s.CharField()
+
+
+class DraftShown(s.Serializer):
+    payload = s.DictField()
+    revision = s.IntegerField()
+
+
+class ItemOut(s.Serializer):
+    token = s.UUIDField()
+    task = s.IntegerField()
+    kind = s.ChoiceField(TaskKind.choices)
+    iteration = s.IntegerField(allow_null=True)
+    lease_until = s.DateTimeField()
+    prompt = PromptOut()
+    reference = s.CharField(allow_null=True, help_text="Null when the policy hides it or there is none.")
+    responses = ResponseOut(many=True, help_text="In display order.")
+    model_critique = ModelCritiqueOut(allow_null=True)
+    guidelines = GuidelinesOut(allow_null=True)
+    draft = DraftShown(allow_null=True)
+
+
+class NextOut(s.Serializer):
+    item = ItemOut(allow_null=True, help_text="Null: nothing waits for you.")
+    waiting = s.IntegerField(help_text="Further tasks that wait for you, counted up to 1000.")
+
+
+class DraftOut(s.Serializer):
+    revision = s.IntegerField()
+    saved_at = s.DateTimeField()
+
+
+class LeaseOut(s.Serializer):
+    lease_until = s.DateTimeField()
+
+
+class AnsweredOut(s.Serializer):
+    annotation = s.IntegerField()
+    revision = s.IntegerField()
+    outcome = s.ChoiceField(Annotation.Outcome.choices)
+
+
+class ConflictOut(s.Serializer):
+    code = s.ChoiceField(
+        ["lease_lost", "task_closed", "already_answered", "draft_conflict", "revision_conflict", "key_reused"]
+    )
+    detail = s.CharField()
+    draft = DraftShown(required=False, help_text="draft_conflict only: the newer draft.")
+
+
+class InvalidOut(s.Serializer):
+    problems = s.ListField(child=s.CharField())

@@ -1,0 +1,109 @@
+"""Programs that answer in people's place: for the demo, the tests and the benchmark, never silently.
+
+They claim and submit through the same services as people, under accounts marked ``is_simulated``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
+from webapp.accounts.models import User
+from webapp.annotate.errors import SimulationError
+from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.annotate.services import annotation_submit, assignment_claim
+from webapp.projects.models import Membership, Project, Role
+from webapp.traces.models import Response
+
+if TYPE_CHECKING:
+    from webapp.iterations.models import Iteration
+
+DOMAIN = "arithmetic"
+_KEYS = uuid.UUID("6f1f0f0e-52a0-4e0e-9b63-5b8d3f0f7a11")  # namespace of the submit keys
+
+
+def annotators_simulate(
+    *, iteration: Iteration, error_rate: float = 0.05, people: int = 2, seed: int = 0
+) -> int:
+    """Let ``people`` simulated annotators answer every open task of the iteration; returns how many answers.
+
+    The same (seed, task, annotator) always gives the same answer. Tasks that want more different people
+    than there are stay open.
+
+    Raises:
+        SimulationError: no such number of people or error rate, or a task whose prompt no program can judge.
+    """
+    if not 1 <= people <= 20:
+        raise SimulationError(f"there can be 1 to 20 simulated annotators, not {people}")
+    if not 0 <= error_rate <= 1:
+        raise SimulationError(f"the error rate must lie within 0 and 1, not {error_rate}")
+    open_tasks = AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN)
+    # "contains", not a key look-up: a prompt without the key must count as foreign, too.
+    foreign = open_tasks.exclude(prompt__meta__contains={"domain": DOMAIN}).order_by("id").first()
+    if foreign is not None:
+        raise SimulationError(
+            f"prompt {foreign.prompt_id} is not of the built-in {DOMAIN} domain, so no program knows its "
+            "answer: only people can annotate this iteration"
+        )
+    annotators = [(k, _annotator(iteration.project, k)) for k in range(1, people + 1)]
+    answers = 0
+    while annotators:  # in turns, so that each gets a fair share
+        for number, user in list(annotators):
+            claim = assignment_claim(user=user, project=iteration.project, iteration=iteration)
+            if claim is None:
+                annotators.remove((number, user))
+                continue
+            _answer(claim, user, error_rate=error_rate, seed=seed, number=number)
+            answers += 1
+    return answers
+
+
+@transaction.atomic
+def _annotator(project: Project, number: int) -> User:
+    user, _ = User.objects.get_or_create(
+        username=f"simulated-annotator-{number}",
+        defaults={"first_name": "Simulated annotator", "last_name": str(number), "is_simulated": True},
+    )
+    if not user.is_simulated:  # a person took the name: never answer for them
+        raise SimulationError(f"the account {user.username} belongs to a person; rename it first")
+    if not user.password:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    Membership.objects.get_or_create(project=project, user=user, defaults={"role": Role.ANNOTATOR})
+    return user
+
+
+def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int, number: int) -> None:
+    task = claim.task
+    # A seed of their own: two annotators of one task err independently.
+    own = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8], "big")
+    answer = _steps if task.kind == TaskKind.STEP_CRITIQUE else _preference
+    annotation_submit(
+        user=user,
+        assignment_token=claim.token,
+        submit_key=uuid.uuid5(_KEYS, f"{task.pk}/{user.pk}"),
+        payload=answer(task, error_rate, own),
+    )
+
+
+def _steps(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:
+    assert task.response is not None
+    read = annotate_steps(task.prompt.record(), task.response.record(), error_rate=error_rate, seed=seed)
+    return {
+        "marks": [None if mark is None else int(mark) for mark in read.marks],
+        "first_error": read.first_error,
+        "comments": dict(read.comments),
+        "corrections": dict(read.corrections),
+        "verdict": read.verdict.value,
+    }
+
+
+def _preference(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:
+    rows = {r.pk: r for r in Response.objects.filter(pk__in=task.response_ids).prefetch_related("steps")}
+    records = [rows[pk].record() for pk in task.response_ids]
+    winner = annotate_preference(task.prompt.record(), records, error_rate=error_rate, seed=seed)
+    return {"winner": winner}
