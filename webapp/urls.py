@@ -1,7 +1,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from webapp.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
     path("", include("webapp.accounts.urls")),
     path("", include("webapp.projects.urls")),
     path("", include("webapp.annotate.urls")),

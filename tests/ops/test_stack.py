@@ -1,7 +1,9 @@
 """`up` from start to stop, with real servers and small programs in place of the product's."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ async def application(scope, receive, send):
 """
 WORKERS = """
 import os
+import shutil
 from celery import Celery
 app = Celery("workers", broker=os.environ["REDIS_URL"])
 """
@@ -61,6 +64,7 @@ def checkout(var_folder):
         "webapp/asgi.py": ASGI,
         "workers/__init__.py": "",
         "workers/app.py": WORKERS,
+        "workers/seed/check.py": "def verify_folder(folder):\n    return []\n",
         "webapp/x/management/commands/bootstrap.py": "",
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -188,11 +192,14 @@ def test_a_migration_that_fails_ends_up_with_one_sentence(checkout):
 def test_a_damaged_seed_model_is_told(checkout):
     layout, run = checkout
     folder = layout.root / "workers" / "seed"
-    folder.mkdir(parents=True)
-    (folder / "checksums.py").write_text("def verify(folder):\n    return ['model.safetensors']\n")
+    shutil.copy(ROOT / "workers" / "seed" / "check.py", folder)
+    (folder / "model").mkdir()
+    (folder / "model" / "model.safetensors").write_bytes(b"weights")
+    (folder / "model" / "SHA256SUMS").write_text(f"{hashlib.sha256(b'other').hexdigest()}  model.safetensors\n")
     said, status = run("up")
     assert status == 1
-    assert said.startswith("The seed model is damaged (model.safetensors): restore it with `git checkout")
+    assert said.startswith("The seed model's file model.safetensors is damaged: ")
+    assert said.count("\n") == 1
 
 
 def test_a_demo_runs_beside_up_starts_clean_and_gives_its_status(checkout, eventually):

@@ -116,21 +116,16 @@ def refuse_bad_broker(layout: Layout, url: str) -> None:
 
 
 def refuse_damaged_seed_model(root: Path) -> None:
-    """Compare the seed model's files with their checksums (workers/seed/checksums.py, standard library only)."""
-    source = root / "workers" / "seed" / "checksums.py"
-    if not source.is_file():
-        return
+    """Compare the seed model's files with their checksums."""
+    source = root / "workers" / "seed" / "check.py"
     # Loaded by path: the package around it may import what is only in the virtual environment.
-    spec = importlib.util.spec_from_file_location("_seed_checksums", source)
-    assert spec and spec.loader
+    spec = importlib.util.spec_from_file_location("_seed_check", source)
+    if spec is None or spec.loader is None or not source.is_file():
+        raise Refusal(f"The checkout is incomplete: {source} is missing.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    damaged = module.verify(root / "workers" / "seed" / "model")
-    if damaged:
-        raise Refusal(
-            f"The seed model is damaged ({'; '.join(str(d) for d in damaged)}): restore it with "
-            "`git checkout -- workers/seed/model`."
-        )
+    if problems := module.verify_folder(root / "workers" / "seed" / "model"):
+        raise Refusal(problems[0])
 
 
 def address_answers(url: str, seconds: float = 2.0) -> bool:
