@@ -70,7 +70,7 @@ def refinement_rows(
             critique = people.critique
             if critique is None or critique.first_error is None:
                 continue
-            reason, best, by = _best_version(material, response, critique, dialect, accept)
+            reason, best, by = _best_version(material, response, critique, accept)
             row = None
             if best is not None:
                 messages = dialect.refine(material.prompt, response, [critique])
@@ -91,11 +91,11 @@ def refinement_rows(
 
 
 def _best_version(
-    material: Material, response: Response, critique: Critique, dialect: Dialect, accept: Accept
+    material: Material, response: Response, critique: Critique, accept: Accept
 ) -> tuple[str, Response | None, str]:
     if checker_disagrees(material, response, critique):
         return DISAGREES, None, "people"
-    versions = better_versions(material, response, critique, dialect)
+    versions = better_versions(material, response, critique)
     for version in sorted(
         versions, key=lambda v: v.origin is not Origin.CORRECTION
     ):  # people's own words first

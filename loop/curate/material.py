@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from loop.annotate.aggregate import AgreedCritique, agreed_critique
@@ -131,18 +132,26 @@ def checker_disagrees(material: Material, response: Response, critique: Critique
     )
 
 
-def good_steps(response: Response, critique: Critique, *, corrected: bool) -> list[str]:
-    """The steps before the first error; with ``corrected``, also the corrected step if one was given.
+def good_prefix(response: Response, critique: Critique, *, corrected: bool = False) -> str:
+    """The text before the first error, up to where the wrong step begins; with ``corrected``, also the
+    corrected step if one was given, and the separator after it.
 
     Raises:
         ValueError: the critique marks no first error, or one outside the response.
     """
-    error = critique.first_error
-    if error is None or error >= len(response.steps):
-        raise ValueError(f"the critique marks no first error among the {len(response.steps)} steps")
-    steps = [s.text for s in response.steps[:error]]
+    error, steps = critique.first_error, response.steps
+    if error is None or error >= len(steps):
+        raise ValueError(f"the critique marks no first error among the {len(steps)} steps")
+    good = response.text[: steps[error].start] if error else ""
     better = corrected_step(response, critique) if corrected else None
-    return [*steps, better] if better else steps
+    return f"{good}{better}{_separator(response, error)}" if better else good
+
+
+def _separator(response: Response, index: int) -> str:
+    """What this text puts between steps: after this one, else before it, else a line break."""
+    gaps = [response.text[a.end : b.start] for a, b in pairwise(response.steps)]
+    near = gaps[index : index + 1] or gaps[index - 1 : index] if index else gaps[:1]
+    return near[0] if near and near[0] else "\n"
 
 
 def corrected_step(response: Response, critique: Critique) -> str | None:

@@ -13,7 +13,7 @@ from loop.curate.material import (
     Material,
     capped,
     corrected_step,
-    good_steps,
+    good_prefix,
     judged,
     normalised,
 )
@@ -21,7 +21,6 @@ from loop.curate.samples import CUT, REPEAT
 from loop.curate.trajectories import NO_CORRECTION, better_versions, version_reason
 from loop.dialects import Dialect
 from loop.records import Critique, Origin, Preference, Response, RowKind, TrainRow
-from loop.sample import prefix_text
 
 SAME = "the better and the worse side are the same text"
 
@@ -63,7 +62,7 @@ def _pairs_at_error(
                 RowKind.STEP_PAIR, material.prompt.id, None, response.id, sources, "people", NO_CORRECTION
             )
         ]
-    prefix = prefix_text(dialect, good_steps(response, critique, corrected=False))
+    prefix = good_prefix(response, critique)
     found, seen = [], set()
     for text, last, by in better:
         same = normalised(text) == normalised(wrong.text)
@@ -92,7 +91,7 @@ def _better_steps(
     if (step := corrected_step(response, critique)) is not None:
         return [(step, dialect.read_answer(step) is not None, "people")]
     found = []
-    for version in better_versions(material, response, critique, dialect):
+    for version in better_versions(material, response, critique):
         reason, by = version_reason(material, version, accept)
         if not reason and len(version.steps) > error:
             found.append((version.steps[error].text, error == len(version.steps) - 1, by))

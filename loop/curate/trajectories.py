@@ -12,14 +12,13 @@ from loop.curate.material import (
     Material,
     capped,
     corrected_step,
-    good_steps,
+    good_prefix,
     judged,
     normalised,
 )
 from loop.curate.samples import CUT, REPEAT
 from loop.dialects import Dialect
 from loop.records import Critique, Message, Origin, Response, RowKind, TrainRow
-from loop.sample import prefix_text
 
 NO_CORRECTION = "first error marked, but neither a corrected step nor an accepted continuation"
 
@@ -44,11 +43,9 @@ def corrected_trajectories(
     return candidates
 
 
-def better_versions(
-    material: Material, response: Response, critique: Critique, dialect: Dialect
-) -> list[Response]:
+def better_versions(material: Material, response: Response, critique: Critique) -> list[Response]:
     """Continuations that keep the good prefix of a judged response, and corrections of it by people."""
-    prefix = prefix_text(dialect, good_steps(response, critique, corrected=False))
+    prefix = good_prefix(response, critique)
     children = [r for r in material.responses if r.parent_id == response.id]
     return [
         r
@@ -76,7 +73,7 @@ def _from_error(
 ) -> list[Candidate]:
     messages = dialect.solve(material.prompt)
     found: list[Candidate] = []
-    for version in better_versions(material, response, critique, dialect):
+    for version in better_versions(material, response, critique):
         reason, by = version_reason(material, version, accept)
         row = TrainRow(RowKind.TRAJECTORY, material.prompt.id, messages, chosen=version.text.strip())
         found.append(Candidate(row.kind, row.prompt_id, row, version.id, people.sources, by, reason))
@@ -103,7 +100,7 @@ def _step_alone(
         prompt_id,
         messages,
         chosen=step,
-        prefix=prefix_text(dialect, good_steps(response, critique, corrected=False)),
+        prefix=good_prefix(response, critique),
         # A corrected step closes the turn only if it stands last and states the answer.
         ends=last and dialect.read_answer(step) is not None,
     )

@@ -24,29 +24,24 @@ async def from_prefix(
     model: Model,
     prompt: Prompt,
     parent: Response,
-    steps: Sequence[str],
+    prefix: str,
     n: int,
     sampling: Sampling | None = None,
 ) -> list[Response]:
-    """``n`` solutions that go on after ``steps`` (the good beginning of ``parent``, perhaps corrected)."""
+    """``n`` solutions that go on after ``prefix`` (the good beginning of ``parent``, perhaps corrected).
+
+    A prefix ends where a step may begin, separator included: ``parent.text[: parent.steps[k].start]``.
+    """
     return await written(
         model,
         prompt,
         model.dialect.solve(prompt),
         n=n,
         sampling=sampling,
-        prefix=prefix_text(model.dialect, steps),
+        prefix=prefix,
         origin=Origin.CONTINUATION,
         parent=parent,
     )
-
-
-def prefix_text(dialect: Dialect, steps: Sequence[str]) -> str:
-    """The text of these steps up to where the next one begins, separator included."""
-    if not steps:
-        return ""
-    stand_in = "x"  # join knows the separator; a step that is there to be cut off shows it
-    return dialect.join_steps([*steps, stand_in])[: -len(stand_in)]
 
 
 async def written(

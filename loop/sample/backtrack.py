@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from loop import verify
-from loop.curate.material import good_steps
+from loop.curate.material import corrected_step, good_prefix
 from loop.model import Model
 from loop.records import Critique, Prompt, Response, Sampling
 from loop.sample import from_prefix
@@ -33,10 +33,11 @@ def backtrack(
     async def improve(prompt: Prompt, model: Model, p: Settings) -> None:
         sampling = Sampling(temperature=p.temperature, max_new_tokens=p.max_new_tokens)
         for response, critique in judged.get(prompt.id, ()):
-            if critique.first_error is None:
-                continue
-            steps = good_steps(response, critique, corrected=True)
-            for found in await from_prefix(model, prompt, response, steps, p.tries, sampling):
+            step = corrected_step(response, critique)
+            if critique.first_error is None or (step and model.dialect.read_answer(step) is not None):
+                continue  # nothing to go on from, or nothing left to say after a corrected answer
+            prefix = good_prefix(response, critique, corrected=True)
+            for found in await from_prefix(model, prompt, response, prefix, p.tries, sampling):
                 verify.answer(model, prompt, found)
 
     return improve

@@ -200,7 +200,7 @@ def test_steps_get_token_offsets_where_the_engine_knows_them():
 
     async def improve(prompt, model, p):
         draft = await one(model, prompt)
-        await from_prefix(model, prompt, draft, ["1. ab"], 1)
+        await from_prefix(model, prompt, draft, "1. ab\n", 1)
 
     trace = run(improve, engine, n=1)[0]
     assert [(s.token_start, s.token_end) for s in trace.responses[0].steps] == [(0, 5), (6, 10)]

@@ -45,10 +45,9 @@ def test_steps(text, steps):
     assert texts(text) == steps
 
 
-FRAGMENTS = st.sampled_from(
-    ["1. ", "2)", "Step 3:", "**Step 4:** ", "\n", "\n\n", " \n\t\n", "\r\n", " ", "a", "b c", "Answer: 4", "A: 4", "#### 4",
-     "\x0b", "\u2028", "\u00a0", "3.5", "- ", "#"]
-)  # fmt: skip
+SPACES = [" ", "\n", "\n\n", " \n\t\n", "\r\n", "\x0b", "\u2028", "\u00a0"]
+MARKERS = ["1. ", "2)", "Step 3:", "**Step 4:** ", "- ", "#", "Answer: 4", "A: 4", "#### 4"]
+FRAGMENTS = st.sampled_from([*SPACES, *MARKERS, "a", "b c", "3.5"])
 ANY_TEXT = st.one_of(st.text(), st.lists(FRAGMENTS).map("".join))
 
 
@@ -179,9 +178,20 @@ def test_what_is_written_is_read_back(case):
     assert CHAT.read_critique(CHAT.write_critique(critique, judged), judged) == critique
 
 
+LINES = [
+    "Step 1: correct",
+    "Step 2: correct",
+    "Step 2: wrong - x",
+    "Step 3: correct",
+    "Correction: y",
+    "",
+    "z",
+]
+LINES += ["Verdict: wrong", "Verdict: correct"]
+
+
 @settings(max_examples=200)
-@given(st.text() | st.lists(st.sampled_from(["Step 1: correct", "Step 2: wrong - x", "Correction: y", "Verdict: wrong",
-                                             "Verdict: correct", "Step 3: correct", "", "\n", "z"])).map("\n".join))  # fmt: skip
+@given(st.text() | st.lists(st.sampled_from(LINES)).map("\n".join))
 def test_whatever_is_read_fits_the_response(text):
     read = CHAT.read_critique(text, THREE)
     if read is not None:
