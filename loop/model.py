@@ -79,10 +79,12 @@ class Engine(Protocol):
 
 
 class TokenSpans(Protocol):
-    """Optional for an engine: where each token lies, so that steps get token offsets."""
+    """Optional for an engine (``engine.token_spans``): steps then get token offsets."""
 
-    def token_spans(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Character span of each token in the text these tokens decode to."""
+    def __call__(
+        self, token_ids: Sequence[int], spans: Sequence[tuple[int, int]], text: str, /
+    ) -> Sequence[tuple[int, int]]:
+        """Token range of each character span of ``text``, which ``token_ids`` decode to."""
 
 
 class Model(Protocol):

@@ -13,11 +13,11 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid5
 
 from loop.dialects import Dialect
-from loop.model import Completion, Engine, GenerateRequest, Model, ScoredText, ScoreRequest
+from loop.model import Completion, Engine, GenerateRequest, Model, ScoredText, ScoreRequest, TokenSpans
 from loop.records import Critique, Message, Preference, Prompt, Response, Sampling, Score, Step, Trace
 
 Improve = Callable[[Prompt, Model, Any], Awaitable[object]]
@@ -192,10 +192,11 @@ class _Run:
         self.error = ""
         self._adapter = adapter
         self._key = f"{key}/{prompt.id}"
-        self._spans = getattr(engine, "token_spans", None)
+        self._spans: TokenSpans | None = getattr(engine, "token_spans", None)
         self._calls = 0
         self._ids = 0
         self._tokens = 0
+        self._written: dict[tuple[int, ...], str] = {}  # token ids -> the text they are
         self._kept: list[Response | Critique | Preference | Score] = []
 
     async def sample(
@@ -207,6 +208,7 @@ class _Run:
         if len(completions) != n:
             raise RuntimeError(f"asked for {n} continuations, the engine gave {len(completions)}")
         self._tokens += sum(len(c.token_ids) for c in completions)
+        self._written |= {c.token_ids: c.text for c in completions}
         return completions
 
     async def logprobs(self, messages: Sequence[Message], completion: str, *, prefix: str = "") -> ScoredText:
@@ -235,8 +237,8 @@ class _Run:
         return int.from_bytes(digest) >> 1  # 31 bits: every engine takes that
 
     def keep(self, record: Response | Critique | Preference | Score) -> None:
-        if isinstance(record, Response) and self._spans is not None and record.token_ids:
-            record = _with_token_offsets(record, self._spans(record.token_ids))
+        if isinstance(record, Response) and self._spans is not None and record.token_ids in self._written:
+            record = _with_token_offsets(record, self._written[record.token_ids], self._spans)
         self._kept.append(record)
 
     def _ask(self, request: GenerateRequest | ScoreRequest) -> asyncio.Future[Any]:
@@ -264,17 +266,19 @@ def _of(kind: type[T], kept: Iterable[object]) -> tuple[T, ...]:
     return tuple(r for r in kept if isinstance(r, kind))
 
 
-def _with_token_offsets(response: Response, spans: Sequence[tuple[int, int]]) -> Response:
-    """Give each step the range of tokens that touch it; a step inside a given prefix has none."""
-    # The tokens cover what the model wrote, the end of the text; what precedes it was given.
-    given = len(response.text) - (spans[-1][1] if spans else 0)
-    if given < 0:
-        return response
+def _with_token_offsets(response: Response, written: str, engine: TokenSpans) -> Response:
+    """Give each step the range of tokens that touch it; a step that begins in a given prefix has none.
 
-    def located(step: Step) -> Step:
-        touching = [i for i, (a, b) in enumerate(spans) if a + given < step.end and b + given > step.start]
-        if not touching or step.start < given:
-            return step
-        return replace(step, token_start=touching[0], token_end=touching[-1] + 1)
-
-    return replace(response, steps=tuple(located(s) for s in response.steps))
+    ``written`` is what the model wrote, the end of the response's text; what precedes it was given.
+    """
+    given = len(response.text) - len(written)
+    own = [s for s in response.steps if s.start >= given]
+    spans = engine.token_spans(response.token_ids, [(s.start - given, s.end - given) for s in own], written)
+    found = {s.index: span for s, span in zip(own, spans, strict=True)}
+    return replace(
+        response,
+        steps=tuple(
+            replace(s, token_start=found[s.index][0], token_end=found[s.index][1]) if s.index in found else s
+            for s in response.steps
+        ),
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loop.dialects.chat import Chat
-from loop.model import Completion, Model, TokenSpans
+from loop.model import Completion, Model
 from loop.records import Message, Prompt, Response, Sampling, Trace
 from loop.runtime import run_method
 from loop.sample import from_prefix, many, one
@@ -187,11 +187,12 @@ def test_choose_is_a_softmax_over_the_options():
     assert [len(b) for b in engine.scored] == [2]
 
 
-class SpellingEngine(ScriptedEngine, TokenSpans):
+class SpellingEngine(ScriptedEngine):
     """Every character is a token."""
 
-    def token_spans(self, token_ids):
-        return [(i, i + 1) for i in range(len(token_ids))]
+    def token_spans(self, token_ids, spans, text):
+        assert len(token_ids) == len(text)
+        return spans
 
 
 def test_steps_get_token_offsets_where_the_engine_knows_them():
