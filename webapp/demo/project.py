@@ -13,7 +13,7 @@ from webapp.projects.models import Project
 from webapp.projects.services import guidelines_add, project_create, prompts_add
 from webapp.registry.services import base_register
 
-SLUG = "word-problems"
+SLUG = "demo"
 ADMIN = "demo"
 GUIDELINES = """\
 Read the question, then each step. Mark a step **good** when it is right and brings the answer closer,
