@@ -150,7 +150,7 @@ def annotators_simulate(*, iteration: Iteration, by: User | None) -> None:
         IterationError: not annotating now, or a prompt is not of the seed domain.
     """
     _require_annotating(iteration)
-    if iteration.tasks.exclude(prompt__meta__domain="arithmetic").exists():
+    if iteration.tasks.exclude(prompt__meta__contains={"domain": "arithmetic"}).exists():
         raise IterationError("only prompts of the built-in arithmetic domain can be answered by a program")
     stages.simulation_plan(iteration)
     _audit(iteration, by, "simulated annotators asked")
