@@ -1,4 +1,4 @@
-"""What every test gets: a database of its own, no way to the network, and a plain word on what was not run."""
+"""What every test gets: an own database, no way to the network, a plain word on what was not run."""
 
 import os
 import shutil

@@ -34,7 +34,7 @@ def axe() -> Callable[[Page], list[str]]:
         page.evaluate(script)  # evaluated, not injected: a strict content policy stays in force
         found = page.evaluate("axe.run().then(result => result.violations)")
         return [
-            f"{v['impact']}: {v['id']}: {v['help']} ({'; '.join(' '.join(map(str, n['target'])) for n in v['nodes'][:3])})"
+            f"{v['impact']}: {v['id']}: {v['help']} ({[node['target'] for node in v['nodes'][:3]]})"
             for v in found
             if v["impact"] in ("serious", "critical")
         ]

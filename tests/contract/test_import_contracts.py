@@ -1,4 +1,4 @@
-"""The import contracts hold, and each fails on a planted violation: a contract that cannot fail says nothing."""
+"""The import contracts hold, and each fails on a planted violation: one that cannot fail says nothing."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong with a machine or its settings gets one clear sentence and the right status."""
+"""What can be wrong with a machine or its settings gets one clear sentence and the right status."""
 
 import socket
 import threading

@@ -195,7 +195,9 @@ def test_a_damaged_seed_model_is_told(checkout):
     shutil.copy(ROOT / "workers" / "seed" / "check.py", folder)
     (folder / "model").mkdir()
     (folder / "model" / "model.safetensors").write_bytes(b"weights")
-    (folder / "model" / "SHA256SUMS").write_text(f"{hashlib.sha256(b'other').hexdigest()}  model.safetensors\n")
+    (folder / "model" / "SHA256SUMS").write_text(
+        f"{hashlib.sha256(b'other').hexdigest()}  model.safetensors\n"
+    )
     said, status = run("up")
     assert status == 1
     assert said.startswith("The seed model's file model.safetensors is damaged: ")

@@ -99,7 +99,8 @@ def test_kill_9_of_the_supervisor_takes_its_children_along(layout, eventually):
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
         from webapp.embedded.supervisor import Program, Supervisor
-        s = Supervisor(log=Path({str(layout.log)!r}), state_file=Path({str(layout.state_file)!r}), run_id="doomed")
+        log, state = Path({str(layout.log)!r}), Path({str(layout.state_file)!r})
+        s = Supervisor(log=log, state_file=state, run_id="doomed")
         s.start(Program(name="a", argv=[sys.executable, "-c", {SLEEPER!r}], env=os.environ, cwd=Path("/")))
         s.watch()
     """)

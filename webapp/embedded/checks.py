@@ -29,7 +29,8 @@ except Exception as error:
 _ASK_BROKER = """
 import sys, kombu
 try:
-    with kombu.Connection(sys.argv[1], connect_timeout=5, transport_options={"socket_connect_timeout": 5}) as c:
+    options = {"socket_connect_timeout": 5}
+    with kombu.Connection(sys.argv[1], connect_timeout=5, transport_options=options) as c:
         c.ensure_connection(max_retries=1, timeout=6)
 except Exception as error:
     sys.exit(" ".join(str(error).split()) or type(error).__name__)

@@ -125,9 +125,9 @@ def main(argv: list[str]) -> int:
         print(refusal, file=sys.stderr)
         return refusal.code
     except OSError as error:
-        refusal = from_os_error(error)
-        print(refusal, file=sys.stderr)
-        return refusal.code
+        translated = from_os_error(error)
+        print(translated, file=sys.stderr)
+        return translated.code
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130

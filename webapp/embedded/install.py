@@ -184,7 +184,17 @@ _NO_GPU = (
 
 def _refuse_cuda_build(layout: Layout) -> None:
     """Ask pip what it would fetch, before gigabytes are fetched for a GPU that is not there."""
-    ask = [layout.python, "-m", "pip", "install", "--quiet", "--dry-run", "--report", "-", TORCH]
+    ask: list[str | Path] = [
+        layout.python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--dry-run",
+        "--report",
+        "-",
+        TORCH,
+    ]
     done = subprocess.run(ask, capture_output=True, text=True, cwd=layout.root)
     try:
         names = [item["metadata"]["name"] for item in json.loads(done.stdout)["install"]]

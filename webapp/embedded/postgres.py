@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -171,7 +172,7 @@ class Postgres:
         if self.account:
             os.chown(part, self.account.uid, self.account.gid)
             if part.parent == SYSTEM_STATE:
-                SYSTEM_STATE.chmod(0o755)  # noqa: S103  the cluster inside it is 0700
+                SYSTEM_STATE.chmod(0o755)  # the cluster inside it is 0700
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
         initdb = [str(self.binaries / "initdb"), "-D", str(part), "-U", USER, "-A", "trust", "-E", "UTF8"]
         self._tool([*initdb, f"--locale={locale}", "--no-sync"])
@@ -238,7 +239,7 @@ class Postgres:
                     account=self.account,
                     death_signal=death_signal,
                 )
-            if wait_until(self.ready, START_SECONDS, lambda p=process: p.poll() is not None):
+            if wait_until(self.ready, START_SECONDS, partial(_has_ended, process)):
                 return process
             if process.poll() is None:
                 process.kill()
@@ -254,6 +255,10 @@ class Postgres:
         if processes.wait_gone([pid], seconds):
             processes.send([pid], signal.SIGQUIT)  # immediate: crash recovery at the next start
             processes.wait_gone([pid], 5)
+
+
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    return process.poll() is not None
 
 
 def wait_until(done: Callable[[], bool], seconds: float, hopeless: Callable[[], bool]) -> bool:

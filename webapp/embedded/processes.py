@@ -72,7 +72,7 @@ def spawn(
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-        preexec_fn=_die_with_parent(os.getpid(), death_signal) if death_signal else None,
+        preexec_fn=_die_with_parent(os.getpid(), death_signal) if death_signal else None,  # noqa: PLW1509  the hook takes no lock
     )
 
 
@@ -101,7 +101,9 @@ def command_line(pid: int) -> str:
 
 def all_pids() -> Iterable[int]:
     """Every process id on this machine (Linux; empty elsewhere)."""
-    return (int(name) for name in os.listdir("/proc") if name.isdigit()) if sys.platform == "linux" else ()
+    return (
+        (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()) if sys.platform == "linux" else ()
+    )
 
 
 def marked(run_id: str) -> list[int]:

@@ -20,7 +20,5 @@ def from_os_error(error: OSError) -> Refusal:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Refusal(f"The disk is full{where}: free some space and run this again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Refusal(
-            f"No permission to write or read a file{where}: run this as the user who set it up, or fix its owner."
-        )
+        return Refusal(f"No permission to write or read a file{where}: run this as the user who set it up.")
     return Refusal(f"The operating system refused{where}: {error.strerror or error}.")

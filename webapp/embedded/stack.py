@@ -19,7 +19,7 @@ from webapp.embedded.refusal import Refusal
 from webapp.embedded.services import Services, running
 from webapp.embedded.supervisor import Program, Stopped, Supervisor
 
-# One thread each for the model and the trainer: CUDA forbids forked pools, and both use all cores by themselves.
+# One thread each for the model and the trainer: CUDA forbids forked pools, and both use all cores.
 WORKER_THREADS = {"model": 1, "train": 1, "light": 2}
 WEB_SECONDS = 60.0
 
@@ -57,31 +57,19 @@ def _manage(layout: Layout, *words: str) -> list[str | Path]:
 
 def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> list[Program]:
     """The web server, one worker per queue, the scheduler."""
-    bin_ = layout.venv / "bin"
 
-    def program(name: str, argv: list[str | Path]) -> Program:
-        return Program(name=name, argv=argv, env=env, cwd=layout.root)
+    def module(name: str, words: str) -> Program:
+        return Program(name=name, argv=[layout.python, "-m", *words.split()], env=env, cwd=layout.root)
 
-    web = [bin_ / "python", "-m", "uvicorn", "webapp.asgi:application", "--host", host, "--port", str(port)]
     # Open event streams never end by themselves; two seconds is enough for everything else.
-    programs = [program("web", [*web, "--no-access-log", "--timeout-graceful-shutdown", "2"])]
+    web = f"uvicorn webapp.asgi:application --host {host} --port {port} --no-access-log"
+    programs = [module("web", f"{web} --timeout-graceful-shutdown 2")]
     for queue, threads in WORKER_THREADS.items():
-        celery = [
-            bin_ / "python",
-            "-m",
-            "celery",
-            "-A",
-            "workers.app",
-            "worker",
-            "-Q",
-            queue,
-            "-n",
-            f"{queue}@%h",
-        ]
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
-        programs.append(program(f"worker-{queue}", [*celery, "-P", "threads", "-c", str(threads), *quiet]))
-    programs.append(program("scheduler", _manage(layout, "scheduler")))
-    return programs
+        celery = f"celery -A workers.app worker -Q {queue} -n {queue}@%h -P threads -c {threads} -l INFO"
+        quiet = "--without-gossip --without-mingle --without-heartbeat"  # nobody listens to workers' chatter
+        programs.append(module(f"worker-{queue}", f"{celery} {quiet}"))
+    scheduler = Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root)
+    return [*programs, scheduler]
 
 
 def _start(
@@ -144,14 +132,16 @@ def _supervised(layout: Layout, body: Callable[[Supervisor, Services], int], *, 
 
 
 def up(layout: Layout) -> int:
-    """Serve until Ctrl-C or SIGTERM. A second `up` says where the first runs and ends with 0: what was asked holds."""
+    """Serve until Ctrl-C or SIGTERM.
+
+    A second `up` says where the first runs and ends with 0, since what was asked for holds.
+    """
     host, port = checks.address()
     lock = _take_place(layout)
     if lock is None:
         state = read_state(layout)
-        print(
-            f"Whetstone already runs at {state.get('url', 'its address')} (process {state.get('supervisor', '?')})."
-        )
+        where = state.get("url", "an address it has not published yet")
+        print(f"Whetstone already runs at {where} (process {state.get('supervisor', 'unknown')}).")
         return 0
     checks.refuse_full_disk(layout.var, checks.FREE_BYTES_TO_RUN)
     checks.refuse_damaged_seed_model(layout.root)

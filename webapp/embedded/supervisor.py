@@ -169,12 +169,12 @@ class Supervisor:
         reader.join(2)
         if status is None:
             raise Stopped
-        return status
+        return int(status)
 
     # Watching -----------------------------------------------------------------------------------
 
     def watch(self, until: Callable[[], Any] | None = None, seconds: float | None = None) -> Any:
-        """Restart what dies, until `until` gives something, the time is over (None) or a stop is asked (None)."""
+        """Restart what dies, until `until` gives something; None when the time is over or a stop is asked."""
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             if until is not None and (result := until()) is not None:

@@ -49,7 +49,8 @@ class Valkey:
         return f"redis+socket://{self.socket}"
 
     def argv(self) -> list[str]:
-        options = "--port 0 --unixsocketperm 700 --appendonly yes --appendfsync everysec --daemonize no --loglevel warning"
+        options = "--port 0 --unixsocketperm 700 --daemonize no --loglevel warning"
+        durable = "--appendonly yes --appendfsync everysec"
         return [
             str(self.binary),
             "--unixsocket",
@@ -59,6 +60,7 @@ class Valkey:
             "--save",
             "",
             *options.split(),
+            *durable.split(),
         ]
 
     def prepare(self) -> None:
