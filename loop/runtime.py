@@ -13,12 +13,12 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from loop.dialects import Dialect
 from loop.model import Completion, Engine, GenerateRequest, Model, ScoredText, ScoreRequest, TokenSpans
-from loop.records import Critique, Message, Preference, Prompt, Response, Sampling, Score, Step, Trace
+from loop.records import Critique, Message, Preference, Prompt, Response, Sampling, Score, Trace
 
 Improve = Callable[[Prompt, Model, Any], Awaitable[object]]
 _NAMESPACE = UUID("6f0d6f3e-4b6b-5c0e-9a59-6d1c4f6f7a11")  # fixed for ever: record ids derive from it
@@ -266,14 +266,14 @@ def _of(kind: type[T], kept: Iterable[object]) -> tuple[T, ...]:
     return tuple(r for r in kept if isinstance(r, kind))
 
 
-def _with_token_offsets(response: Response, written: str, engine: TokenSpans) -> Response:
+def _with_token_offsets(response: Response, written: str, token_spans: TokenSpans) -> Response:
     """Give each step the range of tokens that touch it; a step that begins in a given prefix has none.
 
     ``written`` is what the model wrote, the end of the response's text; what precedes it was given.
     """
     given = len(response.text) - len(written)
     own = [s for s in response.steps if s.start >= given]
-    spans = engine.token_spans(response.token_ids, [(s.start - given, s.end - given) for s in own], written)
+    spans = token_spans(response.token_ids, [(s.start - given, s.end - given) for s in own], written)
     found = {s.index: span for s, span in zip(own, spans, strict=True)}
     return replace(
         response,
