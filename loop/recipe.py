@@ -51,11 +51,12 @@ class CuratePart(_Strict):
 
     rows: tuple[RowKind, ...] = (RowKind.SAMPLE,)
     accept: Literal["verifier", "self_verdict", "people"] = Field(
-        "verifier", description="what accepts a response nobody annotated: a checker, the model's own verdict, nothing"
+        "verifier",
+        description="what accepts a response nobody annotated: a checker, the model's own verdict, nothing",
     )
     max_per_prompt: int = Field(10, ge=1, description="cap, so that easy prompts do not dominate")
-    replay: Literal["none", "all"] = Field("none", description="also the accepted examples of earlier iterations")
-    continuations: int = Field(4, ge=0, description="tries to finish a corrected trajectory from the good prefix")
+    replay: Literal["none", "all"] = Field("none", description="also earlier iterations' accepted examples")
+    continuations: int = Field(4, ge=0, description="tries to finish a trajectory from the good prefix")
 
 
 class FinetunePart(_Strict):
@@ -84,7 +85,7 @@ class GatePart(_Strict):
     """When a challenger replaces the champion."""
 
     min_prompts: int = Field(200, ge=1, description="fewer paired held-out prompts than this: hold")
-    min_effect: float = Field(0.0, ge=0, le=1, description="least gain in held-out accuracy (0.02 = 2 points)")
+    min_effect: float = Field(0.0, ge=0, le=1, description="least gain on held-out (0.02 = 2 points)")
     alpha: float = Field(0.05, gt=0, lt=1, description="two-sided McNemar level")
     guard_tolerance: float = Field(0.05, ge=0, le=1, description="most a guard metric may fall")
 
@@ -134,7 +135,8 @@ def method_named(name: str) -> ModuleType:
         RecipeError: no such module.
     """
     if name not in method_names():
-        raise RecipeError(f"no method called {name!r} in loop/methods; there are: {', '.join(method_names())}")
+        known = ", ".join(method_names())
+        raise RecipeError(f"no method called {name!r} in loop/methods; there are: {known}")
     return importlib.import_module(f"loop.methods.{name}")
 
 
