@@ -14,7 +14,10 @@ from workers.trainers.rows import dump_rows
 def sft_rows(n: int = 12) -> list[TrainRow]:
     return [
         TrainRow(
-            RowKind.SAMPLE, f"p{i}", (Message("user", f"What is {i} + 4?"),), f"{i} + 4 = {i + 4}" + "." * (i % 5)
+            RowKind.SAMPLE,
+            f"p{i}",
+            (Message("user", f"What is {i} + 4?"),),
+            f"{i} + 4 = {i + 4}" + "." * (i % 5),
         )
         for i in range(n)
     ]
@@ -35,7 +38,9 @@ def pair_rows(n: int = 12) -> list[TrainRow]:
     ]
 
 
-def make_run(folder: Path, base: Path, rows: list[TrainRow], *, job: dict[str, Any] | None = None, **settings: Any) -> Path:
+def make_run(
+    folder: Path, base: Path, rows: list[TrainRow], *, job: dict[str, Any] | None = None, **settings: Any
+) -> Path:
     """A run folder ready to train ``rows``; ``settings`` are `FinetunePart`'s, ``job`` `TrainJob`'s."""
     folder.mkdir(parents=True, exist_ok=True)
     sha = dump_rows(rows, folder / "rows.jsonl")

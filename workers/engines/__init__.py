@@ -22,4 +22,5 @@ def engine_for(base: str, adapters: Mapping[str, Path] | None = None, **options:
         return OpenAIEngine(base.removeprefix(OPENAI_PREFIX), adapters, **options)
     from workers.engines.transformers_engine import TransformersEngine
 
-    return TransformersEngine(base, adapters, **options)
+    engine: Engine = TransformersEngine(base, adapters, **options)
+    return engine

@@ -61,7 +61,7 @@ class AdapterTable:
             self._peft.add_adapter(name, config)
         try:
             state = load_file(path / "adapter_model.safetensors")
-            wanted = get_peft_model_state_dict(self._peft, adapter_name=name)
+            wanted = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
             self._check_keys(path, set(state), set(wanted))
             for key, value in state.items():
                 if value.shape != wanted[key].shape:

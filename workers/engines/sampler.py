@@ -24,13 +24,15 @@ def uniforms(seeds: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """
     with np.errstate(over="ignore"):
         z: np.ndarray = _mix(_mix(seeds + _STEP) + _STEP * (positions.astype(np.uint64) + np.uint64(1)))
-    return np.divide(z >> np.uint64(32), 2.0**32)  # 32 bits: u times the total stays below the total
+    u: np.ndarray = (z >> np.uint64(32)) / 2.0**32
+    return u  # 32 bits: u times the total stays below the total
 
 
 def _mix(z: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * _M1
     z = (z ^ (z >> np.uint64(27))) * _M2
-    return np.bitwise_xor(z, z >> np.uint64(31))
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 @dataclass(frozen=True)

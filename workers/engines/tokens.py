@@ -95,9 +95,11 @@ class ChatTokens:
         for position, token in enumerate(ids):
             if token in self._known_end_ids:
                 return ids[: position + 1]
-        names = [self.tokenizer.convert_ids_to_tokens(i) for i in sorted(self._known_end_ids)]
+        names = (
+            ", ".join(self.tokenizer.convert_ids_to_tokens(sorted(self._known_end_ids))) or "there is none"
+        )
         raise TemplateError(
-            f"the chat template writes no end token ({', '.join(names) or 'none is defined'}) after the"
+            f"the chat template writes no end token ({names}) after the"
             " assistant's turn; a model trained on it would never stop. Give the model a template that ends it"
         )
 
@@ -206,6 +208,13 @@ class ChatTokens:
     @cached_property
     def _anchor(self) -> list[int]:
         return self._encode("a")[-1:]
+
+
+def quieten() -> None:
+    """No progress bars of transformers: workers log, they do not draw."""
+    from transformers.utils import logging as hf_logging
+
+    hf_logging.disable_progress_bar()
 
 
 def model_end_ids(model: Any) -> list[int]:

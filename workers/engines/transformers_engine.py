@@ -55,8 +55,9 @@ class TransformersEngine:
         from workers.engines.adapters import AdapterTable
         from workers.engines.lanes import lanes_fit
         from workers.engines.memory import batch_rows, cache_tokens
-        from workers.engines.tokens import ChatTokens, model_end_ids
+        from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 
+        quieten()
         if threads:
             torch.set_num_threads(threads)
         if device == "auto":

@@ -36,7 +36,7 @@ def newest_checkpoint(run_dir: Path, job_sha: str) -> Path | None:
     return None
 
 
-class AtomicCheckpoints(Trainer):  # type: ignore[misc]
+class AtomicCheckpoints(Trainer):
     """Mixed in before a TRL trainer; ``args.output_dir`` is `aside` of ``run_dir``."""
 
     run_dir: Path

@@ -30,7 +30,7 @@ class _Counting:
         self.cells_seen += inputs["attention_mask"].numel()
 
 
-class WeightedSFT(_Counting, AtomicCheckpoints, SFTTrainer):  # type: ignore[misc]
+class WeightedSFT(_Counting, AtomicCheckpoints, SFTTrainer):
     """Loss: sum over rows of weight x NLL of the trained tokens, per trained token of the whole update."""
 
     def compute_loss(
@@ -44,7 +44,7 @@ class WeightedSFT(_Counting, AtomicCheckpoints, SFTTrainer):  # type: ignore[mis
         return (weight * nll).sum() / torch.as_tensor(trained, device=nll.device).clamp(min=1)
 
 
-class WeightedDPO(_Counting, AtomicCheckpoints, DPOTrainer):  # type: ignore[misc]
+class WeightedDPO(_Counting, AtomicCheckpoints, DPOTrainer):
     """Loss: mean over pairs of weight x -log sigma(beta x margin over the reference) (Rafailov et al., 2023),
     plus ``sft_weight`` x NLL per token of the chosen side, which keeps its probability from falling."""
 
@@ -100,7 +100,7 @@ class PadSFT:
         }
 
 
-class PadDPO(DataCollatorForPreference):  # type: ignore[misc]
+class PadDPO(DataCollatorForPreference):
     """TRL's own padding of pairs, plus the weights."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def rewind(run_dir: Path, step: int) -> None:
     new.replace(path)
 
 
-class Progress(TrainerCallback):  # type: ignore[misc]
+class Progress(TrainerCallback):
     """Writes the lines, and stops the run when asked to or when the loss breaks."""
 
     def __init__(self, run_dir: Path) -> None:

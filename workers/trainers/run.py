@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from loop.finetune.job import TrainJob
 from workers.artifacts import verify
+from workers.trainers.rows import load_rows
 
 DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 3
 PR_SET_PDEATHSIG = 1
@@ -48,12 +49,13 @@ def _train(run_dir: Path) -> int:
         return _fail(run_dir, BAD_INPUT, f"job.json: {'.'.join(map(str, first['loc']))}: {first['msg']}")
     except OSError as error:
         return _fail(run_dir, BAD_INPUT, f"job.json cannot be read: {error.strerror}")
-    _quiet(job)
-    from workers.trainers.progress import Cancelled
-    from workers.trainers.train import Run
-
     try:
-        run = Run(run_dir, job)
+        rows = load_rows(run_dir / "rows.jsonl", job.rows_sha256)
+        _quiet(job)
+        from workers.trainers.progress import Cancelled
+        from workers.trainers.train import Run
+
+        run = Run(run_dir, job, rows)
     except (ValueError, OSError) as error:
         return _fail(run_dir, BAD_INPUT, str(error))
     try:

@@ -49,7 +49,7 @@ class TrainResult:
 def run_training(
     run_dir: Path, on_progress: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]
 ) -> TrainResult:
-    """Train ``run_dir`` (see `workers.trainers.run`) and return when it ended, was stopped or had already ended.
+    """Train ``run_dir`` (see `workers.trainers.run`) until it ends, is stopped, or at once if it has ended.
 
     Args:
         on_progress: called with every new line of ``progress.jsonl``, from this thread.

@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, s
 from trl import DPOConfig, SFTConfig
 
 from loop.finetune.job import TrainJob
+from loop.records import TrainRow
 from workers.artifacts import ArtifactError, verified, write_manifest
 from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha
 from workers.engines.memory import is_out_of_memory, release
-from workers.engines.tokens import ChatTokens, model_end_ids
+from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 from workers.trainers.checkpoints import aside, newest_checkpoint
 from workers.trainers.encode import Encoded, encode_dpo, encode_sft
 from workers.trainers.objectives import PadDPO, PadSFT, WeightedDPO, WeightedSFT
 from workers.trainers.progress import Progress, rewind
-from workers.trainers.rows import load_rows
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,11 @@ class Run:
         FileNotFoundError: the model or a file of the run is missing.
     """
 
-    def __init__(self, run_dir: Path, job: TrainJob) -> None:
+    def __init__(self, run_dir: Path, job: TrainJob, rows: Sequence[TrainRow]) -> None:
+        quieten()
         self.run_dir, self.job, self.settings = run_dir, job, job.finetune
         self.folder = model_folder(job.base)
         self.cuda = torch.cuda.is_available()
-        rows = load_rows(run_dir / "rows.jsonl", job.rows_sha256)
         self.job_sha = hashlib.sha256(
             job.model_dump_json().encode() + (run_dir / "rows.jsonl").read_bytes()
         ).hexdigest()
@@ -92,7 +93,7 @@ class Run:
                 if micro == 1:
                     longest = max(len(r.get("input_ids", ())) for r in self.encoded.rows)
                     raise MemoryError(
-                        f"one row of up to {longest} tokens does not fit in memory; lower max_length or lora_rank"
+                        f"one row of up to {longest} tokens does not fit in memory; lower max_length"
                     ) from error
                 divisor = next(d for d in range(2, micro + 1) if micro % d == 0)
             del trainer
@@ -132,6 +133,8 @@ class Run:
             self.tokenizer.pad_token = self.tokenizer.eos_token  # TRL insists; padding is masked by position
         if self.job.start_adapter:
             model = PeftModel.from_pretrained(self.model, self.job.start_adapter, is_trainable=True)
+            # Our adapters name no path; PEFT looks for the base's config there whenever it saves.
+            model.peft_config["default"].base_model_name_or_path = str(self.folder)
         else:
             model = self.model
             options["peft_config"] = LoraConfig(
@@ -200,7 +203,7 @@ class Run:
         return target
 
     def _tidy_config(self, path: Path) -> None:
-        """The same training must give the same bytes: PEFT writes modules in hash order, and the base's path."""
+        """The same training must give the same bytes; PEFT writes hash order and the base's path."""
         config = json.loads(path.read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = self._base_name()
         if isinstance(config.get("target_modules"), list):

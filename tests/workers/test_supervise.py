@@ -1,0 +1,59 @@
+"""A trainer in a process of its own, watched, stopped, killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workers.training import make_run, sft_rows
+from workers.trainers.run import BAD_INPUT, FAILED
+from workers.trainers.supervise import run_training
+
+pytestmark = pytest.mark.xdist_group("torch")
+
+
+def test_a_killed_run_goes_on_and_a_finished_one_returns_at_once(llama: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", llama, sft_rows(), epochs=40, job={"save_every_steps": 5})
+    seen: list[dict[str, Any]] = []
+
+    def kill_it() -> bool:
+        if (run / "checkpoints" / "10").is_dir():
+            os.kill(child_of_this_process(), signal.SIGKILL)
+        return False
+
+    killed = run_training(run, seen.append, kill_it)
+    assert killed.code == FAILED
+    assert "ended by SIGKILL" in killed.message
+    first = len(seen)
+    done = run_training(run, seen.append, lambda: False)
+    assert done.done, done.message
+    assert done.manifest["steps"] == 120
+    assert seen[-1]["step"] == 120
+    assert seen[first]["step"] == 1  # what was kept is told again; the step is the key
+    assert run_training(run, seen.append, lambda: False) == done
+
+
+def test_stopping_kills_the_process_and_bad_input_is_told(llama: Path, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", llama, sft_rows())
+    stopped = run_training(run, lambda line: None, lambda: True)
+    assert stopped.cancelled
+    with pytest.raises(LookupError):
+        child_of_this_process()
+    (run / "rows.jsonl").unlink()
+    refused = run_training(run, lambda line: None, lambda: False)
+    assert refused.code == BAD_INPUT
+    assert refused.bad_input
+    assert "rows.jsonl" in refused.message
+
+
+def child_of_this_process() -> int:
+    """The trainer's process id, from the kernel's list of this process's children."""
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            if b"workers.trainers.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    raise LookupError("no trainer is running")
