@@ -12,6 +12,7 @@ from loop.promote.gate import decide as gate_decide
 from loop.recipe import GatePart
 from loop.records import Split
 from webapp.iterations.models import Iteration
+from webapp.projects.models import Project
 from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
 from webapp.registry.selectors import OutcomeRow, evaluation_of, outcome_rows, outcomes_by_prompt
@@ -43,10 +44,15 @@ def decide(
     control = iteration.arm != Iteration.Arm.MAIN
     passed = decision.promote
     reasons = list(decision.reasons)
+    promote = passed and not control
     if control:
         reasons = ["control arm: never promoted", *reasons]
+    elif promote and not _still_champion(champion):
+        # The evidence is against a model that is not in use any more: it says nothing about the one that is.
+        promote = False
+        reasons = [f"{champion.name} stopped being champion meanwhile; compare with the new one", *reasons]
     iteration.decision = {
-        "promote": passed and not control,
+        "promote": promote,
         "passed": passed,
         "effect": decision.effect,
         "ci95": list(decision.ci95) if decision.ci95 else None,
@@ -73,6 +79,13 @@ def decide(
         registry.challenger_hold(
             version=challenger, reasons=reasons, evidence=iteration.decision, iteration_id=iteration.pk
         )
+
+
+def _still_champion(version: ModelVersion) -> bool:
+    """Locks the project, so that the answer holds until the decision is committed."""
+    return (
+        Project.objects.select_for_update(of=("self",)).get(pk=version.project_id).champion_id == version.pk
+    )
 
 
 def _rows(version: ModelVersion, split: str, ids: list[int], sampling: Mapping[str, Any]) -> Rows:

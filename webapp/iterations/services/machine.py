@@ -6,13 +6,17 @@ The order of stages is data in `loop.stages.NEXT`; what each stage plans and whe
 
 from __future__ import annotations
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from loop.stages import NEXT, OPEN, Stage, Status
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Transition
 from webapp.iterations.services import stages
+from webapp.iterations.signals import stage_left
+
+log = structlog.get_logger()
 
 
 class IllegalTransition(Exception):
@@ -40,32 +44,56 @@ def iteration_advance(*, iteration: Iteration, from_: Stage, to: Stage, because:
             iteration=iteration, from_stage=from_.value, to_stage=to.value, because=because
         )
         iteration.refresh_from_db()
+        stage_left.send(sender=Iteration, iteration=iteration, left=from_)
         stages.enter(iteration)
         notify(project_id=iteration.project_id, iteration_id=iteration.pk, what="stage")
     return True
 
 
 def iteration_tick(*, iteration_id: int) -> int:
-    """Make every move that is due now; returns how many. Safe to call at any time by anyone."""
+    """Make every move that is due now; returns how many. Safe to call at any time by anyone.
+
+    A move that cannot be made (a recipe that is not valid any more, a measurement that is missing)
+    fails the iteration with the sentence that says why; a retry tries the move again.
+    """
     moves = 0
-    while True:
-        with transaction.atomic():
-            # Skip when another tick holds the row: it will see what we saw.
-            iteration = (
-                Iteration.objects.select_for_update(skip_locked=True, of=("self",))
-                .select_related("project", "champion", "control_of")
-                .filter(pk=iteration_id, status__in=OPEN)
-                .first()
-            )
-            if iteration is None:
-                return moves
-            due = stages.due(iteration)
-            if due is None:
-                return moves
-            to, because = due
-            moves += iteration_advance(
-                iteration=iteration, from_=Stage(iteration.stage), to=to, because=because
-            )
+    try:
+        while _move_if_due(iteration_id):
+            moves += 1
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, not the iteration wrong: the next tick tries again
+    except Exception as error:
+        log.exception("iteration cannot move on", iteration=iteration_id)
+        _fail(iteration_id, f"{type(error).__name__}: {error}")
+    return moves
+
+
+@transaction.atomic
+def _move_if_due(iteration_id: int) -> bool:
+    # Skip when another tick holds the row: it will see what we saw.
+    iteration = (
+        Iteration.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("project", "champion", "control_of")
+        .filter(pk=iteration_id, status__in=OPEN)
+        .first()
+    )
+    if iteration is None:
+        return False
+    due = stages.due(iteration)
+    if due is None:
+        return False
+    to, because = due
+    return iteration_advance(iteration=iteration, from_=Stage(iteration.stage), to=to, because=because)
+
+
+@transaction.atomic
+def _fail(iteration_id: int, why: str) -> None:
+    iteration = Iteration.objects.select_for_update(of=("self",)).get(pk=iteration_id)
+    if iteration.status in OPEN:
+        iteration.status = Status.FAILED.value
+        iteration.problem = f"{iteration.stage}: {why}"[:2000]
+        iteration.save(update_fields=["status", "problem"])
+        notify(project_id=iteration.project_id, iteration_id=iteration_id, what="failed")
 
 
 def open_iterations_tick() -> int:

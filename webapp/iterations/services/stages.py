@@ -183,9 +183,14 @@ def evaluation_sampling(iteration: Iteration) -> dict[str, Any]:
 
 
 def evaluation_sets(iteration: Iteration) -> dict[str, list[int]]:
-    """Prompt ids of the held-out and probe sets, in a fixed order."""
+    """Prompt ids of the held-out and probe sets, in a fixed order.
+
+    Prompts imported since the iteration (or the one it controls) began wait for the next: both models
+    are measured on the set that the gate reads.
+    """
     limit = recipe_of(iteration).evaluate.limit
-    prompts = Prompt.objects.filter(project=iteration.project).order_by("id")
+    began = (iteration.control_of or iteration).created_at
+    prompts = Prompt.objects.filter(project=iteration.project, created_at__lte=began).order_by("id")
     return {
         split.value: list(prompts.filter(split=split.value).values_list("id", flat=True)[:limit])
         for split in (Split.HELDOUT, Split.PROBE)

@@ -6,6 +6,7 @@ import secrets
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from loop.recipe import Recipe
 from loop.stages import OPEN, Stage, Status
@@ -114,9 +115,13 @@ def iteration_resume(*, iteration: Iteration, by: User | None) -> None:
 @transaction.atomic
 def iteration_cancel(*, iteration: Iteration, by: User | None) -> None:
     """End it where it stands. What people annotated stays."""
+    # Units before their iteration, as a worker that finishes one locks them: the two never deadlock.
+    list(iteration.units.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
     _set_status(iteration, frm=OPEN | {Status.PAUSED, Status.FAILED}, to=Status.CANCELLED)
     iteration.units.exclude(state=WorkUnit.State.DONE).update(state=WorkUnit.State.CANCELLED, token=None)
     annotate_services.tasks_close(iteration=iteration)
+    Iteration.objects.filter(pk=iteration.pk).update(finished_at=timezone.now())
+    iteration.refresh_from_db()
     _audit(iteration, by, "iteration cancelled")
 
 

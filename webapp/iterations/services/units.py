@@ -105,26 +105,27 @@ def evaluation_units_add(*, project: Project, payloads: list[dict[str, Any]]) ->
 def unit_claim(*, queue: str) -> WorkUnit | None:
     """Take the next free unit of a queue, or None. The caller gets a fresh fencing token."""
     now = timezone.now()
-    with transaction.atomic():
-        unit = (
-            WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(CLAIMABLE, queue=queue)
-            .filter(Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now))
-            .order_by("id")
-            .first()
-        )
-        if unit is None:
-            return None
-        if unit.attempt >= MAX_ATTEMPTS:
-            _fail(unit, f"gave up after {unit.attempt} attempts: each worker that took it died")
-            return None
-        unit.state = State.RUNNING
-        unit.attempt += 1
-        unit.token = WorkUnit.fresh_token()
-        unit.leased_until = now + timedelta(seconds=settings.WORK_UNIT_LEASE)
-        unit.started_at = unit.started_at or now
-        unit.save(update_fields=["state", "attempt", "token", "leased_until", "started_at"])
-    return unit
+    while True:
+        with transaction.atomic():
+            unit = (
+                WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
+                .filter(CLAIMABLE, queue=queue)
+                .filter(Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now))
+                .order_by("id")
+                .first()
+            )
+            if unit is None:
+                return None
+            if unit.attempt >= MAX_ATTEMPTS:
+                _fail(unit, f"gave up after {unit.attempt} attempts: each worker that took it died")
+                continue
+            unit.state = State.RUNNING
+            unit.attempt += 1
+            unit.token = WorkUnit.fresh_token()
+            unit.leased_until = now + timedelta(seconds=settings.WORK_UNIT_LEASE)
+            unit.started_at = unit.started_at or now
+            unit.save(update_fields=["state", "attempt", "token", "leased_until", "started_at"])
+        return unit
 
 
 def unit_heartbeat(
