@@ -10,7 +10,9 @@ class MetricValue(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="metrics")
     iteration = models.ForeignKey(Iteration, null=True, on_delete=models.CASCADE, related_name="metrics")
-    model_version = models.ForeignKey(ModelVersion, null=True, on_delete=models.CASCADE, related_name="metrics")
+    model_version = models.ForeignKey(
+        ModelVersion, null=True, on_delete=models.CASCADE, related_name="metrics"
+    )
     name = models.CharField(max_length=60)
     value = models.FloatField(null=True)
     low = models.FloatField(null=True)
@@ -21,5 +23,7 @@ class MetricValue(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["iteration", "model_version", "name"], name="metric_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["iteration", "model_version", "name"], name="metric_once")
+        ]
         indexes = [models.Index(fields=["project", "name", "-id"])]

@@ -5,6 +5,8 @@ from webapp.projects import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("projects/<slug:slug>/", views.project, name="project"),
+    path("projects/<slug:slug>/live/", views.project_live, name="project_live"),
+    path("projects/<slug:slug>/guidelines/", views.guidelines, name="guidelines"),
     path("projects/<slug:slug>/members/", views.members, name="members"),
     path("projects/<slug:slug>/members/<int:user_id>/remove/", views.member_remove, name="member_remove"),
     path("projects/<slug:slug>/prompts/", views.prompts, name="prompts"),

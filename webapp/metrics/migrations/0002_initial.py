@@ -5,32 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('metrics', '0001_initial'),
-        ('projects', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("metrics", "0001_initial"),
+        ("projects", "0001_initial"),
+        ("registry", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='metricvalue',
-            name='model_version',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='registry.modelversion'),
+            model_name="metricvalue",
+            name="model_version",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="metrics",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AddField(
-            model_name='metricvalue',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='projects.project'),
+            model_name="metricvalue",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="metrics", to="projects.project"
+            ),
         ),
         migrations.AddIndex(
-            model_name='metricvalue',
-            index=models.Index(fields=['project', 'name', '-id'], name='metrics_met_project_8a6a70_idx'),
+            model_name="metricvalue",
+            index=models.Index(fields=["project", "name", "-id"], name="metrics_met_project_8a6a70_idx"),
         ),
         migrations.AddConstraint(
-            model_name='metricvalue',
-            constraint=models.UniqueConstraint(fields=('iteration', 'model_version', 'name'), name='metric_once'),
+            model_name="metricvalue",
+            constraint=models.UniqueConstraint(
+                fields=("iteration", "model_version", "name"), name="metric_once"
+            ),
         ),
     ]

@@ -41,6 +41,23 @@ class Placement:
     ratios: Mapping[Split, float] = field(default_factory=dict)
     seed: int = 0
 
+    @classmethod
+    def parse(cls, text: str) -> Placement:
+        """Read "heldout" or "train=0.8,heldout=0.2".
+
+        Raises:
+            ImportRefused: neither.
+        """
+        try:
+            if "=" not in text:
+                return cls(split=Split(text))
+            pairs = [part.split("=", 1) for part in text.split(",")]
+            return cls(ratios={Split(name.strip()): float(share) for name, share in pairs})
+        except ValueError as error:
+            raise ImportRefused(
+                f"expected train, heldout or probe, or ratios like train=0.8,heldout=0.2; got {text!r}"
+            ) from error
+
     def splits(self, families: list[str]) -> dict[str, Split]:
         """The split of every family.
 

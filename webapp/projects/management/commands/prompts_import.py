@@ -18,16 +18,10 @@ SHOWN = 10  # line numbers named in the text report; --json has them all
 
 
 def placement(text: str) -> Placement:
-    """Read --split: one split's name, or ratios such as train=0.8,heldout=0.2."""
     try:
-        if "=" not in text:
-            return Placement(split=Split(text))
-        pairs = [part.split("=", 1) for part in text.split(",")]
-        return Placement(ratios={Split(name.strip()): float(share) for name, share in pairs})
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected train, heldout or probe, or ratios like train=0.8,heldout=0.2; got {text!r}"
-        ) from error
+        return Placement.parse(text)
+    except ImportRefused as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class Command(BaseCommand):

@@ -1,0 +1,249 @@
+"""What the iteration page shows, read in a fixed number of queries and put into plain shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.http import Http404
+from django.utils import timezone
+
+from loop.stages import Stage, Status
+from webapp.annotate.selectors import iteration_progress
+from webapp.iterations.models import Iteration, RunPoint, WorkUnit
+from webapp.metrics.charts import Bar, Curve, curve, funnel
+from webapp.projects.models import Project
+
+STAGES = [s for s in Stage if s is not Stage.DONE]
+UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, Status.FAILED)]
+MOVING = (Status.RUNNING.value, Status.WAITING.value)
+WHAT = {
+    "generate": "prompts",
+    "continue": "corrections continued",
+    "curate": "",
+    "train": "steps",
+    "evaluate": "prompts",
+    "simulate": "answers",
+    "annotate": "answers",
+}
+
+
+def iterations_of(project: Project) -> QuerySet[Iteration]:
+    """Newest first, with what the list shows."""
+    return project.iterations.select_related("champion", "challenger", "started_by", "control_of").order_by(
+        "-number"
+    )
+
+
+def iteration_for(project: Project, number: int) -> Iteration:
+    """The iteration of a project the user may see (`project_for` was the check).
+
+    Raises:
+        Http404: no such iteration.
+    """
+    iteration = (
+        project.iterations.select_related(
+            "champion", "challenger", "dataset_version", "started_by", "control_of"
+        )
+        .filter(number=number)
+        .first()
+    )
+    if iteration is None:
+        raise Http404(f"{project} has no iteration {number}.")
+    iteration.project = project
+    return iteration
+
+
+def iteration_open(project: Project) -> Iteration | None:
+    """The iteration that is not over, if there is one."""
+    return iterations_of(project).filter(status__in=UNFINISHED).first()
+
+
+@dataclass(slots=True)
+class Work:
+    """One kind of machine work, or the people's, within a stage."""
+
+    kind: str
+    done: int
+    total: int
+    unit: str
+    rate: float | None = None  # per second
+    time_left: float | None = None
+    message: str = ""
+    loss: float | None = None
+    tokens_per_s: float | None = None
+    running: int = 0
+    retried: int = 0
+
+
+@dataclass(slots=True)
+class StageView:
+    stage: str
+    state: str  # done, now, waiting, paused, failed, cancelled, skipped, next
+    seconds: float | None
+    work: list[Work]
+
+    @property
+    def sign(self) -> str:
+        return {"done": "✓", "now": "●", "waiting": "◐", "failed": "!", "paused": "‖", "cancelled": "×"}.get(
+            self.state, "○"
+        )
+
+
+def stages_of(iteration: Iteration) -> list[StageView]:
+    """Every stage with its state, time and work: three queries."""
+    moves = {t.from_stage: t for t in iteration.transitions.all()}
+    work = _work_by_stage(iteration)
+    if iteration.stage == Stage.ANNOTATE.value or Stage.ANNOTATE.value in moves:
+        answers, wanted = iteration_progress(iteration)
+        if wanted:
+            work.setdefault(Stage.ANNOTATE.value, []).insert(
+                0, Work("annotate", answers, wanted, WHAT["annotate"])
+            )
+    views = []
+    since: datetime | None = iteration.created_at
+    for stage in STAGES:
+        move = moves.get(stage.value)
+        until = move.at if move else (iteration.finished_at or timezone.now())
+        entered = move is not None or stage.value == iteration.stage
+        seconds = (until - since).total_seconds() if entered and since else None
+        views.append(
+            StageView(
+                stage.value, _state(iteration, stage, move is not None), seconds, work.get(stage.value, [])
+            )
+        )
+        since = move.at if move else None
+    return views
+
+
+def _state(iteration: Iteration, stage: Stage, left: bool) -> str:
+    if left:
+        return "done"
+    if stage.value == iteration.stage:
+        return "now" if iteration.status == Status.RUNNING.value else iteration.status
+    return "skipped" if iteration.stage == Stage.DONE.value else "next"
+
+
+def _work_by_stage(iteration: Iteration) -> dict[str, list[Work]]:
+    rows = (
+        WorkUnit.objects.filter(iteration=iteration)
+        .values("stage", "kind")
+        .annotate(
+            units=Count("id"),
+            finished=Count("id", filter=Q(state=WorkUnit.State.DONE)),
+            running=Count("id", filter=Q(state=WorkUnit.State.RUNNING)),
+            retried=Count("id", filter=Q(attempt__gt=1)),
+            done_sum=Sum("done"),
+            total_sum=Sum("total"),
+            began=Min("started_at"),
+            ended=Max("finished_at"),
+            first_id=Min("id"),
+        )
+        .order_by("first_id")
+    )
+    latest = {
+        unit.kind: unit
+        for unit in WorkUnit.objects.filter(iteration=iteration, state=WorkUnit.State.RUNNING)
+        .only("kind", "message", "progress")
+        .order_by("id")
+    }
+    by_stage: dict[str, list[Work]] = {}
+    for row in rows:
+        by_stage.setdefault(row["stage"], []).append(_work(row, latest.get(row["kind"])))
+    return by_stage
+
+
+def _work(row: dict[str, Any], live: WorkUnit | None) -> Work:
+    counted = bool(row["total_sum"]) and WHAT.get(row["kind"], "") != ""
+    done, total = (row["done_sum"], row["total_sum"]) if counted else (row["finished"], row["units"])
+    work = Work(
+        row["kind"], done, total, WHAT.get(row["kind"], "") if counted else "", running=row["running"]
+    )
+    work.retried = row["retried"]
+    if row["began"] and counted:
+        ended = row["ended"] if row["finished"] == row["units"] else timezone.now()
+        elapsed = max((ended - row["began"]).total_seconds(), 0.001)
+        work.rate = done / elapsed if done else None
+        if work.rate and done < total:
+            work.time_left = (total - done) / work.rate
+    if live is not None:
+        work.message = live.message
+        work.loss = live.progress.get("loss")
+        work.tokens_per_s = live.progress.get("tokens_per_s")
+        work.time_left = live.progress.get("time_left_s", work.time_left)
+    return work
+
+
+def loss_curve(iteration: Iteration) -> Curve | None:
+    """The training loss by step, also while it runs."""
+    points = list(
+        RunPoint.objects.filter(unit__iteration=iteration, unit__kind="train", loss__isnull=False)
+        .order_by("step")
+        .values_list("step", "loss", "total_steps")
+    )
+    return curve([(step, loss) for step, loss, _ in points], points[-1][2]) if points else None
+
+
+def funnel_of(counts: dict[str, Any]) -> list[Bar]:
+    """sampled → right by the checker → accepted → trained, with what the numbers mean."""
+    accepted = counts.get("accepted")
+    steps: list[tuple[str, int | None, str]] = [
+        (
+            "Sampled",
+            counts.get("sampled"),
+            f"responses to {counts['prompts']} prompts" if "prompts" in counts else "",
+        ),
+        ("Verified", counts.get("verified"), "the checker called right"),
+        ("Accepted", sum(accepted.values()) if accepted is not None else None, _kinds(accepted)),
+        (
+            "Trained",
+            counts.get("trained"),
+            f"{counts['replayed']} replayed from before" if counts.get("replayed") else "",
+        ),
+    ]
+    return funnel([(label, count, note) for label, count, note in steps if count is not None])
+
+
+def _kinds(accepted: dict[str, int] | None) -> str:
+    return ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in sorted((accepted or {}).items()))
+
+
+def dropped_of(counts: dict[str, Any]) -> list[tuple[str, int]]:
+    """Why things were left out, the most frequent reason first."""
+    return sorted((counts.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+
+
+def may_simulate(iteration: Iteration) -> bool:
+    """Only where every task's prompt is of the built-in domain, whose program knows the answer."""
+    tasks = iteration.tasks.all()
+    return (
+        iteration.stage == Stage.ANNOTATE.value
+        and iteration.status == Status.WAITING.value
+        and not tasks.exclude(prompt__meta__domain="arithmetic").exists()
+        and not iteration.units.filter(kind="simulate").exists()
+    )
+
+
+def actions_of(iteration: Iteration) -> set[str]:
+    """What can be done with it now, by name (see `webapp.iterations.views.ACTIONS`)."""
+    status = iteration.status
+    actions: set[str] = set()
+    if status in MOVING:
+        actions |= {"pause", "cancel"}
+    if status == Status.PAUSED.value:
+        actions |= {"resume", "cancel"}
+    if status == Status.FAILED.value:
+        actions |= {"retry", "cancel"}
+    if status == Status.WAITING.value and iteration.stage == Stage.ANNOTATE.value:
+        actions.add("close")
+    if may_simulate(iteration):
+        actions.add("simulate")
+    return actions
+
+
+def people_seconds(stages: Iterable[StageView]) -> float | None:
+    """How long it waited for people."""
+    return next((s.seconds for s in stages if s.stage == Stage.ANNOTATE.value), None)

@@ -1,0 +1,212 @@
+"""The geometry of the charts; templates draw them as SVG.
+
+Horizontal positions are per cent of the width and vertical ones pixels, so that a chart fills any width
+while its text keeps its size. Everything a chart shows is also in a table beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor, log10
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One estimate with its 95 % interval, to be placed on a chart. ``kind`` picks the mark."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    kind: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    measured: Measured
+    x: float
+    y: float
+    low: float
+    high: float
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Estimates in order, whiskers for all, and a band through those that became champion."""
+
+    height: int
+    ticks: list[Tick]
+    marks: list[Mark]
+    line: str
+    band: str
+
+
+def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers that cover [low, high]."""
+    span = high - low or abs(high) or 1.0
+    raw = span / about
+    unit = 10 ** floor(log10(raw))
+    step = next(unit * m for m in (1, 2, 2.5, 5, 10) if unit * m >= raw * 0.999)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [round(i * step, 10) for i in range(first, max(last, first + 1) + 1)]
+
+
+def _place(values: Sequence[float], top: float, bottom: float, low: float, high: float) -> list[float]:
+    span = (high - low) or 1.0
+    return [round(bottom - (v - low) / span * (bottom - top), 2) for v in values]
+
+
+def bands(measured: Sequence[Measured], height: int = 210) -> Bands:
+    """Shares (0 to 1) from left to right. The last 26 pixels are for the labels below."""
+    if not measured:
+        return Bands(height, [], [], "", "")
+    ticks = nice_ticks(min(m.low for m in measured), max(m.high for m in measured))
+    ends = (16.0, height - 26.0, ticks[0], ticks[-1])
+    marks = []
+    for i, m in enumerate(measured):
+        x = 50.0 if len(measured) == 1 else 9 + 82 * i / (len(measured) - 1)
+        y, low, high = _place((m.value, m.low, m.high), *ends)
+        marks.append(Mark(m, round(x, 2), y, low, high, "end" if x > 85 else "middle"))
+    champions = [m for m in marks if m.measured.kind == "champion"]
+    return Bands(
+        height=height,
+        ticks=[Tick(y, f"{100 * t:g} %") for t, y in zip(ticks, _place(ticks, *ends), strict=True)],
+        marks=marks,
+        line=" ".join(f"{m.x},{m.y}" for m in champions),
+        band=" ".join(
+            [f"{m.x},{m.high}" for m in champions] + [f"{m.x},{m.low}" for m in reversed(champions)]
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    height: int
+    ticks: list[Tick]
+    line: str
+    last_y: float
+    last_x: float
+    first: float
+    last: float
+    steps: int
+    total_steps: int
+
+
+def curve(
+    points: Sequence[tuple[int, float]], total_steps: int, height: int = 150, most: int = 240
+) -> Curve | None:
+    """A training loss by step; None without points. Thinned to ``most`` points, the last one always kept."""
+    if not points:
+        return None
+    stride = max(1, len(points) // most)
+    kept = [*points[:-1:stride], points[-1]]
+    values = [loss for _, loss in kept]
+    ticks = nice_ticks(min(values), max(values), 3)
+    ends = (14.0, height - 6.0, ticks[0], ticks[-1])
+    total = max(total_steps, kept[-1][0], 1)
+    xs = [round(100 * step / total, 2) for step, _ in kept]
+    ys = _place(values, *ends)
+    return Curve(
+        height=height,
+        ticks=[Tick(y, f"{t:g}") for t, y in zip(ticks, _place(ticks, *ends), strict=True)],
+        line=" ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True)),
+        last_y=ys[-1],
+        last_x=xs[-1],
+        first=points[0][1],
+        last=points[-1][1],
+        steps=points[-1][0],
+        total_steps=total,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    label: str
+    count: int
+    share: float  # per cent of the first bar
+    kept: float | None  # share of the bar before it
+    note: str = ""
+
+
+def funnel(counts: Sequence[tuple[str, int, str]]) -> list[Bar]:
+    """(label, count, note) from top to bottom. Widths are relative to the largest count."""
+    largest = max((count for _, count, _ in counts), default=0) or 1
+    bars = []
+    befores: list[int | None] = [None, *(before for (_, before, _), _ in pairwise(counts))]
+    for (label, count, note), before in zip(counts, befores, strict=True):
+        kept = count / before if before else None
+        bars.append(Bar(label, count, round(100 * count / largest, 2), kept, note))
+    return bars
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    key: int
+    label: str
+    kind: str
+    note: str
+    href: str
+    parent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    node: Node
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    width: int
+    height: int
+    nodes: list[Placed]
+    edges: list[Edge]
+
+
+LANES = {"champion": 0, "retired": 0, "challenger": 1, "held": 1, "registered": 1, "control": 2}
+
+
+def lineage(nodes: Sequence[Node], column: int = 104, row: int = 78) -> Lineage:
+    """Versions from left to right as they were made, in pixels; what became champion runs along the top."""
+    lanes = sorted({LANES.get(n.kind, 1) for n in nodes})
+    placed = {
+        n.key: Placed(n, 56 + column * i, 34 + row * lanes.index(LANES.get(n.kind, 1)))
+        for i, n in enumerate(nodes)
+    }
+    edges = []
+    for child in placed.values():
+        parent = placed.get(child.node.parent) if child.node.parent is not None else None
+        if parent is None:
+            continue
+        if parent.y == child.y and child.x - parent.x > column:  # over the versions between them
+            path = f"M{parent.x} {parent.y}Q{(parent.x + child.x) / 2} {parent.y - 40} {child.x} {child.y}"
+        else:
+            bend = child.x - column * 0.6
+            path = (
+                f"M{parent.x} {parent.y}H{max(parent.x, bend - 14)}"
+                f"C{bend + 14} {parent.y} {bend} {child.y} {child.x} {child.y}"
+            )
+        edges.append(Edge(path, child.node.kind))
+    return Lineage(
+        width=112 + column * max(len(nodes) - 1, 0),
+        height=34 + row * max(len(lanes) - 1, 0) + 48,
+        nodes=list(placed.values()),
+        edges=edges,
+    )

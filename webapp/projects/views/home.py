@@ -1,0 +1,99 @@
+"""My projects, one project's home, and its guidelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from webapp.annotate.selectors import tasks_waiting_count
+from webapp.events import ticket_for
+from webapp.iterations import page as iterations
+from webapp.metrics.charts import bands
+from webapp.projects import selectors, services
+from webapp.projects.access import project_page
+from webapp.projects.forms import GuidelinesForm
+from webapp.projects.models import Project, Role
+from webapp.projects.permissions import at_least
+from webapp.registry import page as registry
+
+
+@login_required
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """My projects; straight to the only one."""
+    mine = list(selectors.projects_with_figures(request.user))  # type: ignore[arg-type]
+    if len(mine) == 1 and "all" not in request.GET:
+        return redirect("project", mine[0].slug)
+    return render(request, "projects/home.html", {"projects": mine})
+
+
+def _now(request: HttpRequest, project: Project) -> dict[str, Any]:
+    """The part that changes by itself: the open iteration, and what waits for people."""
+    open_one = iterations.iteration_open(project)
+    may_annotate = at_least(project.my_role, Role.ANNOTATOR)
+    waiting = tasks_waiting_count(project=project, user=request.user) if may_annotate else 0  # type: ignore[arg-type]
+    return {
+        "project": project,
+        "open": open_one,
+        "stages": iterations.stages_of(open_one) if open_one else [],
+        "moving": bool(open_one and open_one.status in iterations.MOVING),
+        "waiting": waiting,
+        "may_lead": at_least(project.my_role, Role.LEAD),
+        "may_annotate": may_annotate,
+    }
+
+
+@project_page()
+@require_GET
+def project(request: HttpRequest, project: Project) -> HttpResponse:
+    rows = registry.versions_of(project)
+    series = registry.heldout_series(project, rows)
+    splits = selectors.split_counts(project)
+    context = _now(request, project) | {
+        "splits": splits,
+        "prompts_total": sum(s.n for s in splits),
+        "has_train": splits[0].n > 0,
+        "champion": next((r for r in rows if r.version.pk == project.champion_id), None),
+        "measured": [r for r in rows if r.heldout],
+        "chart": bands(series) if series else None,
+        "latest": iterations.iterations_of(project)[:5],
+        "members": selectors.members_of(project)[:50],
+        "guidelines": selectors.guidelines_now(project),
+        "live_url": f"/events/{ticket_for(project_id=project.pk)}",
+        "fragment_url": reverse("project_live", args=[project.slug]),
+    }
+    return render(request, "projects/project.html", context)
+
+
+@project_page()
+@require_GET
+def project_live(request: HttpRequest, project: Project) -> HttpResponse:
+    splits = selectors.split_counts(project)
+    context = _now(request, project) | {"has_train": splits[0].n > 0}
+    response = render(request, "projects/now.html", context | {"over": context["open"] is None})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@project_page(Role.LEAD)
+def guidelines(request: HttpRequest, project: Project) -> HttpResponse:
+    """Write the next version of the guidelines."""
+    newest = selectors.guidelines_now(project)
+    form = GuidelinesForm(request.POST or None, initial={"text": newest.text if newest else ""})
+    if request.method == "POST" and form.is_valid():
+        if newest and newest.text.strip() == form.cleaned_data["text"].strip():
+            messages.info(request, "The text is as it was, so there is no new version.")
+        else:
+            version = services.guidelines_add(
+                project=project, text=form.cleaned_data["text"], by=request.user
+            )
+            messages.success(request, f"Guidelines version {version.number} is in use from now on.")
+        return redirect("project", project.slug)
+    context = {"project": project, "form": form, "newest": newest}
+    return render(request, "projects/guidelines.html", context, status=422 if form.errors else 200)
