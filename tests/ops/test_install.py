@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -78,7 +77,7 @@ def test_a_changed_requirement_file_sets_up_again(checkout, installer, changed):
 
 def test_another_python_sets_up_again(checkout, installer, monkeypatch):
     install.setup(checkout)
-    monkeypatch.setattr(platform, "python_version", lambda: "3.99.0")
+    monkeypatch.setattr(install, "_python_of", lambda layout: "3.99.0")
     assert not install.is_complete(checkout)
 
 

@@ -25,11 +25,23 @@ def _files(layout: Layout) -> list[Path]:
 
 
 def wanted_stamp(layout: Layout) -> dict[str, str]:
-    """What a finished set-up of this checkout looks like: requirement files and Python version."""
+    """What a finished set-up looks like: the requirement files and the environment's Python."""
     digest = hashlib.sha256()
     for path in _files(layout):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return {"requirements": digest.hexdigest(), "python": platform.python_version(), "venv": str(layout.venv)}
+    return {"requirements": digest.hexdigest(), "python": _python_of(layout), "venv": str(layout.venv)}
+
+
+def _python_of(layout: Layout) -> str:
+    """The version of the environment's Python, "" if it does not start.
+
+    It may differ from ours: several Pythons on PATH must not take turns in making the environment anew.
+    """
+    ask: list[str | Path] = [layout.python, "-I", "-S", "-c", "import sys; print(sys.version.split()[0])"]
+    try:
+        return subprocess.run(ask, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def is_complete(layout: Layout) -> bool:
@@ -38,7 +50,7 @@ def is_complete(layout: Layout) -> bool:
         stamp = json.loads((layout.venv / STAMP).read_text())
     except (OSError, ValueError):
         return False
-    return bool(stamp == wanted_stamp(layout)) and layout.python.exists()
+    return bool(stamp == wanted_stamp(layout))
 
 
 def has_nvidia_gpu() -> bool:
@@ -67,7 +79,6 @@ def setup(layout: Layout, *, quiet: bool = False) -> None:
 
 def _install(layout: Layout) -> None:
     checks.refuse_full_disk(layout.root, checks.FREE_BYTES_TO_SET_UP if not layout.venv.exists() else 2**29)
-    stamp = wanted_stamp(layout)
     (layout.venv / STAMP).unlink(missing_ok=True)
     _make_venv(layout)
     if repaired := _drop_half_installed(layout):
@@ -94,7 +105,7 @@ def _install(layout: Layout) -> None:
             )
     _refuse_gpu_packages(layout)
     part = layout.venv / f"{STAMP}.new"
-    part.write_text(json.dumps(stamp) + "\n")
+    part.write_text(json.dumps(wanted_stamp(layout)) + "\n")
     part.replace(layout.venv / STAMP)
     _say("done")
 
@@ -102,16 +113,13 @@ def _install(layout: Layout) -> None:
 def _make_venv(layout: Layout) -> None:
     """Create the virtual environment, or create it anew when it cannot even start."""
     if layout.venv.exists():
-        check = "import sys, pip; sys.exit(sys.version.split()[0] != sys.argv[1])"
+        check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
         works = layout.python.exists() and (
-            subprocess.run(
-                [layout.python, "-c", check, platform.python_version()], capture_output=True, cwd=layout.root
-            ).returncode
-            == 0
+            subprocess.run([layout.python, "-c", check], capture_output=True, cwd=layout.root).returncode == 0
         )
         if works:
             return
-        _say("the virtual environment does not work with this Python; making it anew")
+        _say("the virtual environment does not work any more; making it anew")
         shutil.rmtree(layout.venv)
     _say(f"making a virtual environment with Python {platform.python_version()}")
     made = subprocess.run([sys.executable, "-m", "venv", str(layout.venv)], capture_output=True, text=True)

@@ -65,7 +65,9 @@ def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> list
     web = f"uvicorn webapp.asgi:application --host {host} --port {port} --no-access-log"
     programs = [module("web", f"{web} --timeout-graceful-shutdown 2")]
     for queue, threads in WORKER_THREADS.items():
-        celery = f"celery --quiet -A workers.app worker -Q {queue} -n {queue}@%h -P threads -c {threads} -l INFO"
+        celery = (
+            f"celery --quiet -A workers.app worker -Q {queue} -n {queue}@%h -P threads -c {threads} -l INFO"
+        )
         quiet = "--without-gossip --without-mingle --without-heartbeat"  # nobody listens to workers' chatter
         programs.append(module(f"worker-{queue}", f"{celery} {quiet}"))
     scheduler = Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root)
