@@ -6,11 +6,19 @@ Solution, one step per line::
     36 + 9 = 45
     Answer: 45
 
-Critique, one line per step up to the first error, then the verdict::
+Critique, one line per step up to the first error, then the verdict. A line says what the step should
+be, then how the draft's step compares: a small model that has written the right step down can see that the
+draft's is another. ``?`` stands where no better step is given::
 
-    1: good
-    2: wrong -> 36 + 9 = 45 # wrong result
+    3 * 12 = 36 : good
+    36 + 9 = 45 : wrong # wrong result
     Verdict: wrong
+
+Comparison: the model's own solution, then the letter of the better one::
+
+    3 * 12 = 36
+    Answer: 36
+    Better: B
 """
 
 from __future__ import annotations
@@ -29,7 +37,9 @@ _WORDS: dict[Mark | None, str] = {
 }
 _MARKS = {word: mark for mark, word in _WORDS.items()}
 _VERDICTS = {v.value: v for v in (Verdict.RIGHT, Verdict.WRONG, Verdict.UNKNOWN)}
-_LINE = re.compile(r"(\d+): (good|neutral|wrong|unjudged)(?: -> (?! )([^#]*[^# ]))?(?: # (\S(?:.*\S)?))?")
+_LINE = re.compile(r"(\S(?:.*\S)?) : (good|neutral|wrong|unjudged)(?: # (\S(?:.*\S)?))?")
+_JUDGEMENT = re.compile(r"(?:Better: )?([A-H])")
+_NO_STEP = "?"
 _VERDICT = re.compile(r"Verdict: (right|wrong|unknown)")
 _ANSWER = re.compile(r"^Answer: (\S.*?)\s*$", re.MULTILINE)
 _LETTERS = "ABCDEFGH"
@@ -62,7 +72,7 @@ class Terse:
         if not 2 <= len(responses) <= len(_LETTERS):
             raise ValueError(f"can compare 2 to {len(_LETTERS)} responses, not {len(responses)}")
         shown = [f"{letter}:\n{r.text}" for letter, r in zip(_LETTERS, responses, strict=False)]
-        return _asked(prompt, "\n".join([*shown, "Better:"]))
+        return _asked(prompt, "\n".join([*shown, "Compare:"]))
 
     def split_steps(self, text: str) -> tuple[Step, ...]:
         """Every line with something on it is a step; spans leave out the space around it."""
@@ -93,22 +103,27 @@ class Terse:
         corrections: dict[int, str] = {}
         for index, line in enumerate(lines[:-1]):
             read = _LINE.fullmatch(line.strip())
-            if read is None or int(read[1]) != index + 1 or Mark.WRONG in marks:
+            if read is None or Mark.WRONG in marks or index >= len(response.steps):
                 return None
-            marks.append(_MARKS[read[2]])
+            mark = _MARKS[read[2]]
+            if mark is Mark.WRONG:
+                if read[1] != _NO_STEP:
+                    corrections[index] = read[1]
+            elif read[1] != _one_line(response.steps[index].text):
+                return None  # it speaks of another step than the one it marks
+            marks.append(mark)
             if read[3]:
-                corrections[index] = read[3]
-            if read[4]:
-                comments[index] = read[4]
+                comments[index] = read[3]
         first_error = marks.index(Mark.WRONG) if Mark.WRONG in marks else None
         count = len(response.steps)
-        if len(marks) > count or (first_error is None and len(marks) != count):
+        if first_error is None and len(marks) != count:
             return None
         marks += [None] * (count - len(marks))
         return ReadCritique(tuple(marks), first_error, _VERDICTS[verdict[1]], comments, corrections)
 
     def write_critique(self, critique: Critique | ReadCritique, response: Response) -> str:
-        """What comes after the first error is not written: it is unjudged by definition.
+        """What comes after the first error is not written: it is unjudged by definition. Corrections are
+        written where a step is wrong; a reworded good step stays as it is.
 
         Raises:
             ValueError: the critique does not have one mark per step of the response.
@@ -118,10 +133,9 @@ class Terse:
         lines = []
         for index, mark in enumerate(critique.marks):
             wrong = index == critique.first_error or mark is Mark.WRONG
-            line = f"{index + 1}: {_WORDS[Mark.WRONG if wrong else mark]}"
-            if correction := _one_line(critique.corrections.get(index, "")).replace("#", ""):
-                line += f" -> {correction.strip()}"
-            if comment := _one_line(critique.comments.get(index, "")):
+            shown = critique.corrections.get(index, "") if wrong else response.steps[index].text
+            line = f"{_one_line(shown) or _NO_STEP} : {_WORDS[Mark.WRONG if wrong else mark]}"
+            if comment := _one_line(critique.comments.get(index, "")).replace(" : ", ": "):
                 line += f" # {comment}"
             lines.append(line)
             if wrong:
@@ -130,8 +144,12 @@ class Terse:
         return "\n".join([*lines, f"Verdict: {verdict.value}"])
 
     def read_judgement(self, text: str, n: int) -> int | None:
-        answer = text.strip()
-        return _LETTERS.index(answer) if len(answer) == 1 and answer in _LETTERS[:n] else None
+        read = _JUDGEMENT.fullmatch(text.strip().rsplit("\n", 1)[-1].strip())
+        return _LETTERS.index(read[1]) if read and read[1] in _LETTERS[:n] else None
+
+    def write_judgement(self, solution: str, better: int) -> str:
+        """The inverse of `read_judgement`: the model's own solution, then the letter."""
+        return f"{solution}\nBetter: {_LETTERS[better]}"
 
 
 def _asked(prompt: Prompt, task: str) -> tuple[Message, ...]:

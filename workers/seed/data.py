@@ -89,8 +89,9 @@ def _example(action: str, prompt: Prompt, drafts: Sequence[str], rng: Random) ->
     other = true_critique(prompt, second)
     if (truth.verdict is Verdict.RIGHT) == (other.verdict is Verdict.RIGHT):
         return None
-    better = "A" if truth.verdict is Verdict.RIGHT else "B"
-    return Example(TERSE.judge(prompt, [first, second]), better, action)
+    better = 0 if truth.verdict is Verdict.RIGHT else 1
+    target = TERSE.write_judgement("\n".join(solve_from(prompt)), better)
+    return Example(TERSE.judge(prompt, [first, second]), target, action)
 
 
 def _rewritten(prompt: Prompt, draft: Response, critique: Critique) -> str:

@@ -12,6 +12,7 @@ from loop.records import Author, Critique, Mark, Message, Prompt, Response, Verd
 
 T = Terse()
 PROMPT = Prompt("p", (Message("user", "How many?"),))
+S1, S2 = "3 * 12 = 36 : good", "Answer: 36 : good"
 words = (
     st.text("abc 0123456789+-*/=.", min_size=1, max_size=20).map(lambda s: " ".join(s.split())).filter(bool)
 )
@@ -34,8 +35,11 @@ def critiques(draw: st.DrawFn) -> tuple[ReadCritique, Response]:
         marks = [*marks[:error], Mark.WRONG, *[None] * (count - error - 1)]
     spoken = list(range(count if error is None else error + 1))
     notes = st.dictionaries(st.sampled_from(spoken), words) if spoken else st.just({})
+    wrong_only = (
+        {error: draw(words.filter(lambda w: w != "?"))} if error is not None and draw(st.booleans()) else {}
+    )
     verdict = draw(st.sampled_from([Verdict.RIGHT, Verdict.WRONG, Verdict.UNKNOWN]))
-    read = ReadCritique(tuple(marks), error, verdict, draw(notes), draw(notes))
+    read = ReadCritique(tuple(marks), error, verdict, draw(notes), wrong_only)
     return read, response(*["1 + 1 = 2"] * count)
 
 
@@ -50,7 +54,10 @@ def test_the_written_form() -> None:
     read = ReadCritique(
         (Mark.GOOD, Mark.WRONG, None), 1, Verdict.WRONG, {1: "wrong result"}, {1: "36 + 9 = 45"}
     )
-    assert T.write_critique(read, about) == "1: good\n2: wrong -> 36 + 9 = 45 # wrong result\nVerdict: wrong"
+    assert (
+        T.write_critique(read, about)
+        == "3 * 12 = 36 : good\n36 + 9 = 45 : wrong # wrong result\nVerdict: wrong"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,14 +65,15 @@ def test_the_written_form() -> None:
     [
         "",
         "Verdict: wrong",
-        "1: good\nVerdict: right",
-        "1: good\n2: good\n3: good\nVerdict: right",
-        "1: good\n3: good\nVerdict: right",
-        "1: wrong\n2: good\nVerdict: wrong",
-        "1: fine\n2: good\nVerdict: right",
-        "1: good\n2: good",
-        "1: good\n2: good\nVerdict: maybe",
-        "1: good\n2: good\nVerdict: right\nand more",
+        f"{S1}\nVerdict: right",
+        f"{S1}\n{S2}\nAnswer: 36 : good\nVerdict: right",
+        f"{S2}\n{S1}\nVerdict: right",
+        f"{S1}\nAnswer: 37 : good\nVerdict: right",
+        f"? : wrong\n{S2}\nVerdict: wrong",
+        f"{S1}\nAnswer: 36 : fine\nVerdict: right",
+        f"{S1}\n{S2}",
+        f"{S1}\n{S2}\nVerdict: maybe",
+        f"{S1}\n{S2}\nVerdict: right\nand more",
     ],
 )
 def test_anything_else_is_unreadable(text: str) -> None:
@@ -92,14 +100,9 @@ def test_answers_and_judgements() -> None:
     assert T.read_answer("3 * 12 = 36\nAnswer: 36 ") == "36"
     assert T.read_answer("Answer: 1\nAnswer: 2") == "2"
     assert T.read_answer("36") is None
-    assert [T.read_judgement(t, 2) for t in ("A", " B\n", "C", "tie", "AB", "")] == [
-        0,
-        1,
-        None,
-        None,
-        None,
-        None,
-    ]
+    said = ("A", "1 + 1 = 2\nBetter: B\n", "C", "tie", "AB", "")
+    assert [T.read_judgement(text, 2) for text in said] == [0, 1, None, None, None, None]
+    assert T.read_judgement(T.write_judgement("Answer: 2", 1), 2) == 1
 
 
 def test_refining_shows_the_draft_and_every_note() -> None:
@@ -110,14 +113,14 @@ def test_refining_shows_the_draft_and_every_note() -> None:
     second = Critique("d", "r", Author.MODEL, (Mark.GOOD, Mark.GOOD), None, Verdict.RIGHT)
     (message,) = T.refine(PROMPT, draft, [first, second])
     assert message.content == (
-        "How many?\nDraft:\n3 * 12 = 35\nAnswer: 35\nNotes:\n1: wrong -> 3 * 12 = 36\nVerdict: wrong\n"
-        "Notes:\n1: good\n2: good\nVerdict: right\nRewrite:"
+        "How many?\nDraft:\n3 * 12 = 35\nAnswer: 35\nNotes:\n3 * 12 = 36 : wrong\nVerdict: wrong\n"
+        "Notes:\n3 * 12 = 35 : good\nAnswer: 35 : good\nVerdict: right\nRewrite:"
     )
 
 
 def test_judging_shows_each_response_under_its_letter() -> None:
     (message,) = T.judge(PROMPT, [response("Answer: 1"), response("Answer: 2")])
-    assert message.content == "How many?\nA:\nAnswer: 1\nB:\nAnswer: 2\nBetter:"
+    assert message.content == "How many?\nA:\nAnswer: 1\nB:\nAnswer: 2\nCompare:"
     with pytest.raises(ValueError, match="2 to 8"):
         T.judge(PROMPT, [response("Answer: 1")])
 
