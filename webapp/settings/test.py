@@ -3,7 +3,8 @@
 import os
 import tempfile
 
-os.environ.setdefault("WHETSTONE_VAR", tempfile.mkdtemp(prefix="whetstone-test-"))
+if "WHETSTONE_VAR" not in os.environ:  # the test run sets it and cleans up; a type checker only reads settings
+    os.environ["WHETSTONE_VAR"] = tempfile.mkdtemp(prefix="whetstone-test-")
 
 from webapp.settings.base import *  # noqa: F403
 
