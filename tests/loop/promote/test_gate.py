@@ -77,7 +77,7 @@ def test_errors_are_left_out_and_counted_and_many_of_them_hold():
     assert any("50 of 200 held-out prompts could not be scored" in r for r in decision.reasons)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_worse_numbers_never_turn_hold_into_promote(data):
     outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=20, max_size=80)
