@@ -5,4 +5,4 @@ class IterationsConfig(AppConfig):
     name = "webapp.iterations"
 
     def ready(self) -> None:
-        from webapp.iterations import signals  # noqa: F401  (connects the receivers)
+        from webapp.iterations import receivers  # noqa: F401  (connects the receivers)

@@ -1,0 +1,22 @@
+"""What an answer means for its iteration: the page hears of it, and the last one moves it on."""
+
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from webapp.annotate.models import Annotation, TaskState
+from webapp.annotate.signals import annotation_submitted
+from webapp.events import notify
+from webapp.iterations.services import iteration_tick
+
+
+@receiver(annotation_submitted, dispatch_uid="iterations.answer")
+def on_answer(annotation: Annotation, **_: Any) -> None:
+    task = annotation.task
+    iteration = task.iteration
+    if iteration is None:
+        return
+    notify(project_id=task.project_id, iteration_id=iteration.pk, what="annotation")
+    if not iteration.tasks.filter(state=TaskState.OPEN).exists():
+        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
