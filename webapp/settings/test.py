@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-if "WHETSTONE_VAR" not in os.environ:  # the test run sets it and cleans up; a type checker only reads settings
+if "WHETSTONE_VAR" not in os.environ:  # the test run sets it and cleans up
     os.environ["WHETSTONE_VAR"] = tempfile.mkdtemp(prefix="whetstone-test-")
 
 from webapp.settings.base import *  # noqa: F403
