@@ -6,8 +6,9 @@ import random
 from collections import defaultdict
 from typing import Any
 
+from loop.annotate.order import Askable, choose
 from loop.recipe import AnnotatePart
-from loop.records import Origin, Split
+from loop.records import Origin, Split, Verdict
 from webapp.iterations.models import Iteration
 from webapp.projects.models import Prompt
 from webapp.traces.models import Response
@@ -38,54 +39,52 @@ def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
         .order_by("prompt_id", "id")
         .values_list("id", "prompt_id", "verdict", "logprobs", "text")
     )
-    by_prompt: dict[int, list[tuple[Any, str, float, str]]] = defaultdict(list)
+    texts: dict[str, str] = {}
+    items: list[Askable] = []
     for pk, prompt_id, verdict, logprobs, text in rows.iterator(chunk_size=2000):
-        confidence = sum(logprobs) / len(logprobs) if logprobs else float("-inf")
-        by_prompt[prompt_id].append((pk, verdict, confidence, text))
-    draw = random.Random(iteration.seed + 1)
+        sure = sum(logprobs) / len(logprobs) if logprobs else -1e9
+        items.append(Askable(str(pk), str(prompt_id), Verdict(verdict), sure))
+        texts[str(pk)] = text
     if part.kind == "preference":
-        return _pairs(by_prompt, part, draw)
-    return _singles(by_prompt, part, draw)
+        return _pairs(items, texts, part, iteration.seed)
+    return _singles(items, part, iteration.seed)
 
 
-def _singles(
-    by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random
-) -> list[Item]:
+def _singles(items: list[Askable], part: AnnotatePart, seed: int) -> list[Item]:
     """One response per prompt: nobody reads the same question eight times."""
-    uniform = [(p, draw.choice(rs)) for p, rs in by_prompt.items()]
-    draw.shuffle(uniform)
-    if part.order == "first_come":
-        uniform.sort(key=lambda item: item[0])
-    chosen: list[Item] = []
+    chosen = _one_per_prompt(choose(items, part.order, len(items), seed))
     if part.order == "convincing_wrong":
-        wrong = [
-            (p, max((r for r in rs if r[1] == "wrong"), key=lambda r: r[2]))
-            for p, rs in by_prompt.items()
-            if any(r[1] == "wrong" for r in rs)
-        ]
-        wrong.sort(key=lambda item: -item[1][2])
-        take = part.take - round(part.take * UNIFORM_SHARE)
-        chosen = [(p, r[0], 1.0 + take - i) for i, (p, r) in enumerate(wrong[:take])]
-    seen = {p for p, _, _ in chosen}
-    rest = [(p, r[0], 0.0) for p, r in uniform if p not in seen]
-    return [*chosen, *rest[: part.take - len(chosen)]]
+        targeted = [a for a in chosen if a.verdict is Verdict.WRONG]
+        targeted = targeted[: part.take - round(part.take * UNIFORM_SHARE)]
+        seen = {a.prompt_id for a in targeted}
+        uniform = _one_per_prompt(choose(items, "random", len(items), seed))
+        chosen = [*targeted, *(a for a in uniform if a.prompt_id not in seen)]
+    chosen = chosen[: part.take]
+    return [(int(a.prompt_id), a.response_id, float(len(chosen) - i)) for i, a in enumerate(chosen)]
 
 
-def _pairs(
-    by_prompt: dict[int, list[tuple[Any, str, float, str]]], part: AnnotatePart, draw: random.Random
-) -> list[Item]:
-    """Two different responses per prompt, most confident first; right against wrong where there is one."""
-    pairs: list[Item] = []
-    for prompt_id, responses in by_prompt.items():
-        best: dict[str, tuple[Any, str, float, str]] = {}
-        for r in sorted(responses, key=lambda r: -r[2]):
-            best.setdefault(r[3], r)
-        distinct = list(best.values())
-        if len(distinct) < 2:
-            continue
-        first = distinct[0]
-        other = next((r for r in distinct[1:] if r[1] != first[1]), distinct[1])
-        split = first[1] != other[1]
-        pairs.append((prompt_id, [first[0], other[0]], float(split) + draw.random() / 2))
-    pairs.sort(key=lambda item: -item[2])
-    return pairs[: part.take]
+def _one_per_prompt(items: list[Askable]) -> list[Askable]:
+    first: dict[str, Askable] = {}
+    for item in items:
+        first.setdefault(item.prompt_id, item)
+    return list(first.values())
+
+
+def _pairs(items: list[Askable], texts: dict[str, str], part: AnnotatePart, seed: int) -> list[Item]:
+    """Two different responses per prompt, right against wrong where there is one, else the two surest."""
+    by_prompt: dict[str, list[Askable]] = defaultdict(list)
+    for item in sorted(items, key=lambda a: -a.confidence):
+        if texts[item.response_id] not in {texts[a.response_id] for a in by_prompt[item.prompt_id]}:
+            by_prompt[item.prompt_id].append(item)
+    pairs: list[tuple[Askable, Askable]] = []
+    for distinct in by_prompt.values():
+        if len(distinct) > 1:
+            first = distinct[0]
+            pairs.append((first, next((a for a in distinct[1:] if a.verdict != first.verdict), distinct[1])))
+    random.Random(seed).shuffle(pairs)
+    pairs.sort(key=lambda pair: pair[0].verdict == pair[1].verdict)  # decided ones first; stable
+    pairs = pairs[: part.take]
+    return [
+        (int(a.prompt_id), [a.response_id, b.response_id], float(len(pairs) - i))
+        for i, (a, b) in enumerate(pairs)
+    ]
