@@ -6,6 +6,7 @@ Every result goes through the services that real workers use; only the thinking 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from random import Random
 from threading import Barrier
 
@@ -71,7 +72,7 @@ def moves(iteration):
 def straight_to(stage):
     """The only moves that lead from the first stage to this one."""
     until = STRAIGHT[: STRAIGHT.index(stage) + 1]
-    return list(zip(until[:-1], until[1:], strict=True))
+    return list(pairwise(until))
 
 
 def claim_any():

@@ -62,9 +62,7 @@ def test_any_other_move_is_illegal(from_, to):
 @pytest.mark.parametrize("status", [s for s in Status if s not in OPEN])
 def test_nothing_moves_an_iteration_that_is_not_open(no_plans, status):
     iteration = at(Stage.GENERATE, status)
-    assert not iteration_advance(
-        iteration=iteration, from_=Stage.GENERATE, to=Stage.ANNOTATE, because="late"
-    )
+    assert not iteration_advance(iteration=iteration, from_=Stage.GENERATE, to=Stage.ANNOTATE, because="late")
     assert iteration_tick(iteration_id=iteration.pk) == 0
     assert not Transition.objects.exists()
 
