@@ -55,23 +55,25 @@ def _manage(layout: Layout, *words: str) -> list[str | Path]:
     return [layout.python, layout.root / "manage.py", *words]
 
 
-def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> list[Program]:
-    """The web server, one worker per queue, the scheduler."""
+def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tuple[Program, list[Program]]:
+    """The web server; and one worker per queue with the scheduler."""
+    # As root, Celery prints a page of warning into every worker's log; in containers it runs without rights.
+    worker_env = env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 
-    def module(name: str, words: str) -> Program:
+    def module(name: str, words: str, env: dict[str, str]) -> Program:
         return Program(name=name, argv=[layout.python, "-m", *words.split()], env=env, cwd=layout.root)
 
     # Open event streams never end by themselves; two seconds is enough for everything else.
     web = f"uvicorn webapp.asgi:application --host {host} --port {port} --no-access-log"
-    programs = [module("web", f"{web} --timeout-graceful-shutdown 2")]
+    others = []
     for queue, threads in WORKER_THREADS.items():
         celery = (
             f"celery --quiet -A workers.app worker -Q {queue} -n {queue}@%h -P threads -c {threads} -l INFO"
         )
         quiet = "--without-gossip --without-mingle --without-heartbeat"  # nobody listens to workers' chatter
-        programs.append(module(f"worker-{queue}", f"{celery} {quiet}"))
-    scheduler = Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root)
-    return [*programs, scheduler]
+        others.append(module(f"worker-{queue}", f"{celery} {quiet}", worker_env))
+    others.append(Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root))
+    return module("web", f"{web} --timeout-graceful-shutdown 2", env), others
 
 
 def _start(
@@ -98,14 +100,18 @@ def _start(
         and supervisor.run_once("bootstrap", _manage(layout, "bootstrap"), env, layout.root)
     ):
         raise Refusal(f"The first project could not be created; {layout.log / 'bootstrap.log'} says why.")
-    for program in _programs(layout, env, host, port):
-        supervisor.start(program)
+    web, others = _programs(layout, env, host, port)
+    supervisor.start(
+        web
+    )  # alone at first: people wait for the page, and five programs starting share the cores
     if not supervisor.watch(lambda: checks.address_answers(url) or None, WEB_SECONDS):
         if supervisor.stop_asked.is_set():
             raise Stopped
         raise Refusal(
             f"The web server did not answer within {WEB_SECONDS:.0f} s; {layout.log / 'web.log'} says why."
         )
+    for program in others:
+        supervisor.start(program)
 
 
 def _supervised(layout: Layout, body: Callable[[Supervisor, Services], int], *, quiet: bool = False) -> int:
@@ -150,6 +156,7 @@ def up(layout: Layout) -> int:
     checks.refuse_taken_port(host, port)
 
     def serve(supervisor: Supervisor, services: Services) -> int:
+        supervisor.say(f"starting; everything is kept under {layout.var}")
         _start(layout, supervisor, services, host, port, seed=True)
         supervisor.say(f"Whetstone is ready: {supervisor.state['url']}")
         login = layout.run / "login.txt"  # written by the bootstrap command for the demo project
