@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 FLAGS = (
@@ -40,3 +40,19 @@ def axe() -> Callable[[Page], list[str]]:
         ]
 
     return check
+
+
+@pytest.fixture
+def signed_in(context: BrowserContext, live_server: Any) -> Callable[..., None]:
+    """`signed_in(user)` gives the browser that user's session, without going through the sign-in page."""
+
+    def sign_in(user: Any, where: BrowserContext = context) -> None:
+        from django.conf import settings
+        from django.test import Client
+
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        name = settings.SESSION_COOKIE_NAME
+        where.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+
+    return sign_in

@@ -97,7 +97,7 @@ def draft(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
 @_route(method="POST", takes=None, gives=LeaseOut, summary="Keep the claim alive")
 def heartbeat(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     claim = services.assignment_heartbeat(user=request.user, token=token)
-    return Response({"lease_until": claim.lease_until})
+    return Response({"lease_seconds": selectors.lease_seconds(claim)})
 
 
 @_route(method="POST", takes=SubmitIn, gives=AnsweredOut, summary="Submit the answer (safe to repeat)")
@@ -109,7 +109,7 @@ def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
 @_route(method="POST", takes=SkipIn, gives=LeaseOut, summary="Skip: give the item back, with a reason")
 def skip(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     claim = services.assignment_release(user=request.user, token=token, reason=body["reason"])
-    return Response({"lease_until": claim.lease_until})
+    return Response({"lease_seconds": selectors.lease_seconds(claim)})
 
 
 @_route(method="PUT", takes=ReviseIn, gives=AnsweredOut, summary="Change one's own answer")

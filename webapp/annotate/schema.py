@@ -82,7 +82,7 @@ class ItemOut(s.Serializer):
     task = s.IntegerField()
     kind = s.ChoiceField(TaskKind.choices)
     iteration = s.IntegerField(allow_null=True)
-    lease_until = s.DateTimeField()
+    lease_seconds = s.IntegerField(help_text="Left until the claim expires without a sign of life.")
     prompt = PromptOut()
     reference = s.CharField(allow_null=True, help_text="Null when the policy hides it or there is none.")
     responses = ResponseOut(many=True, help_text="In display order.")
@@ -102,7 +102,7 @@ class DraftOut(s.Serializer):
 
 
 class LeaseOut(s.Serializer):
-    lease_until = s.DateTimeField()
+    lease_seconds = s.IntegerField()
 
 
 class AnsweredOut(s.Serializer):

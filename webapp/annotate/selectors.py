@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet, Sum
+from django.utils import timezone
 
 from loop.records import Author
 from webapp.accounts.models import User
@@ -108,7 +109,7 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "task": task.pk,
         "kind": task.kind,
         "iteration": task.iteration.number if task.iteration else None,
-        "lease_until": assignment.lease_until.isoformat(),
+        "lease_seconds": lease_seconds(assignment),
         "prompt": {"text": task.prompt.text, "messages": task.prompt.messages},
         "reference": task.prompt.reference if assignment.shown.get("reference") else None,
         "responses": _responses_in_order(assignment),
@@ -116,6 +117,11 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "guidelines": {"number": guide.number, "text": guide.text} if guide else None,
         "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
     }
+
+
+def lease_seconds(assignment: Assignment) -> int:
+    """Seconds left, not an hour on the clock: the browser's clock may be wrong."""
+    return max(0, round((assignment.lease_until - timezone.now()).total_seconds()))
 
 
 def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:

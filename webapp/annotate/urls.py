@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from webapp.annotate import views
+
+urlpatterns = [
+    path("projects/<slug:slug>/annotate/", views.annotate, name="annotate"),
+]

@@ -1,0 +1,133 @@
+"""The answer as a plain HTML form: for a browser without JavaScript, and for the first paint with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from django.http import QueryDict
+
+from webapp.annotate.errors import PayloadInvalid
+from webapp.annotate.models import Annotation, TaskKind
+
+Outcome = Annotation.Outcome
+_MARKS = {"-1": -1, "0": 0, "1": 1}
+_ACTIONS = {"submit": Outcome.ANSWERED, "bad_problem": Outcome.BAD_PROBLEM, "give_up": Outcome.GIVE_UP}
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdigit() else None
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    data: QueryDict
+    token: UUID
+    submit_key: UUID
+    action: str  # submit | skip | bad_problem | give_up
+    reason: str
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Self:
+        """Raises PayloadInvalid when the form's hidden fields were damaged."""
+        action = data.get("action", "submit")
+        try:
+            token, key = UUID(data.get("token", "")), UUID(data.get("submit_key", ""))
+        except ValueError as error:
+            raise PayloadInvalid(["The form was damaged. Reload the page; your draft is kept."]) from error
+        if action != "skip" and action not in _ACTIONS:
+            raise PayloadInvalid([f"There is no action {action!r}."])
+        return cls(data, token, key, action, data.get("reason", "")[:200])
+
+    @property
+    def outcome(self) -> str:
+        return _ACTIONS[self.action]
+
+    def payload(self, kind: str, steps: int) -> dict[str, Any]:
+        if self.outcome != Outcome.ANSWERED:
+            return {"reason": self.reason, "partial": draft_of(self.data)}
+        return self._preference() if kind == TaskKind.PREFERENCE else self._critique(steps)
+
+    def _critique(self, steps: int) -> dict[str, Any]:
+        """The first step rated wrong is the first error, and the form says that the rest stays unjudged."""
+        draft = draft_of(self.data)
+        marks = [draft["marks"].get(str(i)) for i in range(steps)]
+        first = marks.index(-1) if -1 in marks else None
+        if first is not None:
+            marks[first + 1 :] = [None] * (steps - first - 1)
+        last = steps if first is None else first + 1
+        return {
+            "marks": marks,
+            "first_error": first,
+            "comments": draft["comments"],
+            "corrections": {k: v for k, v in draft["corrections"].items() if int(k) < last},
+            "verdict": self.data.get("verdict") or ("wrong" if first is not None else "right"),
+            "confidence": _whole(self.data.get("confidence")),
+        }
+
+    def _preference(self) -> dict[str, Any]:
+        choice = self.data.get("winner")
+        if choice is None:
+            raise PayloadInvalid(["Choose the better response, a tie, or all bad."])
+        return {
+            "winner": _whole(choice),  # "tie" and "all_bad" are no index
+            "all_bad": choice == "all_bad",
+            "strength": _whole(self.data.get("strength")) or 2,
+            "rationale": self.data.get("rationale", ""),
+        }
+
+
+def draft_of(data: QueryDict) -> dict[str, Any]:
+    """What was filled in, unchecked: shown again after a refusal, kept when the item is set aside."""
+    draft: dict[str, Any] = {"marks": {}, "comments": {}, "corrections": {}}
+    for name, value in data.items():
+        field, _, index = name.partition("-")
+        text = str(value).strip()
+        if not index.isdecimal() or not text:
+            continue
+        if field == "mark" and text in _MARKS:
+            draft["marks"][index] = _MARKS[text]
+        elif field in ("comment", "correction"):
+            draft[f"{field}s"][index] = text
+    for field in ("verdict", "confidence", "winner", "strength", "rationale"):
+        draft[field] = data.get(field, "")
+    return draft
+
+
+def steps_shown(item: dict[str, Any], draft: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The steps of a step critique item with what is filled in for each so far."""
+    if item["kind"] != TaskKind.STEP_CRITIQUE:
+        return []
+    draft = draft or (item["draft"] or {}).get("payload") or {}
+    said = item["model_critique"] or {}
+
+    def at(part: str, index: int) -> Any:
+        values = draft.get(part) or {}
+        if isinstance(values, list):  # the page's own drafts keep marks as a list
+            return values[index] if index < len(values) else None
+        return values.get(str(index)) if isinstance(values, dict) else None
+
+    return [
+        {
+            **step,
+            "number": step["index"] + 1,
+            "mark": at("marks", step["index"]),
+            "comment": at("comments", step["index"]) or "",
+            "correction": at("corrections", step["index"]) or "",
+            "said": said_of(said, step["index"]),
+        }
+        for step in item["responses"][0]["steps"]
+    ]
+
+
+def said_of(critique: dict[str, Any], index: int) -> dict[str, Any] | None:
+    """The model's word on one step: its mark as a word, its comment and its correction."""
+    marks = critique.get("marks") or []
+    mark = marks[index] if index < len(marks) else None
+    comment = (critique.get("comments") or {}).get(str(index), "")
+    correction = (critique.get("corrections") or {}).get(str(index), "")
+    if mark is None and not comment and not correction:
+        return None
+    word = {-1: "wrong", 0: "neutral", 1: "good", None: "unjudged"}[mark]
+    return {"word": word, "mark": mark, "comment": comment, "correction": correction}
