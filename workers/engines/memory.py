@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
+import sys
 from typing import Any
-
-import torch
 
 CPU_BYTES = 1 << 30  # most the cache may take on a CPU, where more rows no longer make it faster
 CUDA_SHARE = 0.5  # share of the free device memory given to the cache
 LOGIT_BYTES = 1 << 28  # most one step's float32 logits may take: bounds rows for large vocabularies
-MAX_ROWS = 512  # measured: larger batches fall out of a CPU's cache and gain nothing
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+MAX_ROWS = 256  # measured on a CPU: 512 cost the same time per token and nearly twice the memory
+
+
+def share_the_cpu() -> None:
+MAX_ROWS = 256  # measured on a CPU: 512 cost as much time per token and nearly twice the memory
+
+    OpenMP's waiting threads spin by default: with more runnable threads than cores, two threads then took
+    eight times the processor time of one for the same work.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if sys.platform == "linux":
+        # glibc hands every tensor above 128 KiB back to the kernel and faults its pages in again: 15 % of a step.
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+            libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """CUDA has its own exception; the CPU allocator raises a RuntimeError that only its text tells apart."""
+    import torch
+
     text = str(error).lower()
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
@@ -24,6 +42,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def release() -> None:
     """Give cached blocks back before trying again with less."""
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -31,6 +51,8 @@ def release() -> None:
 
 def cache_tokens(model: Any) -> int:
     """How many cache cells (one token of one row, all layers) fit on the model's device."""
+    import torch
+
     config = model.config.get_text_config(decoder=True)
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

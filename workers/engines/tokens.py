@@ -100,7 +100,7 @@ class ChatTokens:
         )
         raise TemplateError(
             f"the chat template writes no end token ({names}) after the"
-            " assistant's turn; a model trained on it would never stop. Give the model a template that ends it"
+            " assistant's turn; a model trained on it would never stop. Use a template that ends the turn"
         )
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import Any
 from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
 from loop.records import Message
 from workers.engines.hashes import model_folder
+from workers.engines.memory import share_the_cpu
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class TransformersEngine:
         folder = model_folder(base)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers fork; its threads would deadlock
 
+        share_the_cpu()
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from loop.finetune.job import TrainJob
 from workers.artifacts import verify
+from workers.engines.memory import share_the_cpu
 from workers.trainers.rows import load_rows
 
 DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 3
@@ -52,6 +53,7 @@ def _train(run_dir: Path) -> int:
     try:
         rows = load_rows(run_dir / "rows.jsonl", job.rows_sha256)
         _quiet(job)
+        share_the_cpu()
         from workers.trainers.progress import Cancelled
         from workers.trainers.train import Run
 

@@ -1,0 +1,103 @@
+"""Batched generation against the naive loop, on the seed model, in one run.
+
+``./run bench`` (or ``python tests/bench/bench_generation.py``). Naive is what most scripts do: one prompt
+at a time, ``model.generate`` with ``num_return_sequences``. Both sample at temperature 1 with the same limits.
+Ratios of one run are what counts; absolute speeds belong to the machine and its other users.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from loop.domains.arithmetic.generate import generate  # noqa: E402
+from loop.model import GenerateRequest  # noqa: E402
+from loop.records import Sampling, Split  # noqa: E402
+from workers.engines.transformers_engine import TransformersEngine  # noqa: E402
+from workers.seed.data import TERSE  # noqa: E402
+
+MAX_NEW_TOKENS = 110
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=str(ROOT / "workers" / "seed" / "model"))
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument(
+        "--naive-prompts", type=int, default=16, help="the naive loop runs on this many of them"
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+
+    engine = TransformersEngine(options.model, device="cpu", threads=options.threads)
+    sampling = Sampling(temperature=1.0, max_new_tokens=MAX_NEW_TOKENS)
+    requests = [
+        GenerateRequest(TERSE.solve(prompt), sampling, tuple(range(i * 1000, i * 1000 + options.samples)))
+        for i, prompt in enumerate(generate(options.prompts, 2718, Split.TRAIN))
+    ]
+    engine.generate(requests[:2])
+    naive = run_naive(engine, requests[: options.naive_prompts])
+    batched = run_batched(engine, requests)
+    result = {
+        "prompts": options.prompts,
+        "samples": options.samples,
+        "threads": options.threads,
+        "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "batched": batched,
+        "naive": naive,
+        "ratio": round(batched["tokens_per_s"] / naive["tokens_per_s"], 2),
+        "ratio_cpu_time": round(naive["cpu_ms_per_token"] / batched["cpu_ms_per_token"], 2),
+    }
+    target = ROOT / "var" / "bench" / "generation.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+def run_batched(engine: TransformersEngine, requests: list[GenerateRequest]) -> dict[str, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    answers = engine.generate(requests)
+    return speed(sum(len(c.token_ids) for cs in answers for c in cs), wall, cpu)
+
+
+def run_naive(engine: TransformersEngine, requests: list[GenerateRequest]) -> dict[str, float]:
+    import torch
+
+    wall, cpu, tokens = time.perf_counter(), time.process_time(), 0
+    for request in requests:
+        ids = torch.tensor([engine.tokens.prompt_ids(request.messages)])
+        out = engine.model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=True,
+            top_k=0,
+            max_new_tokens=MAX_NEW_TOKENS,
+            num_return_sequences=request.n,
+        )
+        for row in out[:, ids.shape[1] :].tolist():
+            ends = [i for i, token in enumerate(row) if token in engine.tokens.end_ids]
+            tokens += ends[0] + 1 if ends else len(row)
+    return speed(tokens, wall, cpu)
+
+
+def speed(tokens: int, wall: float, cpu: float) -> dict[str, float]:
+    seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+    return {
+        "tokens": tokens,
+        "seconds": round(seconds, 2),
+        "tokens_per_s": round(tokens / seconds, 1),
+        "cpu_ms_per_token": round(1000 * cpu_seconds / tokens, 4),
+    }
+
+
+if __name__ == "__main__":
+    main()
