@@ -1,8 +1,8 @@
 """Batched generation against the naive loop, on the seed model, in one run.
 
 ``./run bench`` (or ``python tests/bench/bench_generation.py``). Naive is what most scripts do: one prompt
-at a time, ``model.generate`` with ``num_return_sequences``. Both sample at temperature 1 with the same limits.
-Ratios of one run are what counts; absolute speeds belong to the machine and its other users.
+at a time, ``model.generate`` with ``num_return_sequences``. Both sample at temperature 1 with the same
+limits. Ratios of one run are what counts; absolute speeds belong to the machine and its other users.
 """
 
 from __future__ import annotations

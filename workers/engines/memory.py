@@ -16,14 +16,14 @@ MAX_ROWS = 256  # measured on a CPU: 512 cost the same time per token and nearly
 
 
 def share_the_cpu() -> None:
-MAX_ROWS = 256  # measured on a CPU: 512 cost as much time per token and nearly twice the memory
+    """Settings for torch on a CPU that others use too; before torch is imported. The user's own stand.
 
     OpenMP's waiting threads spin by default: with more runnable threads than cores, two threads then took
     eight times the processor time of one for the same work.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if sys.platform == "linux":
-        # glibc hands every tensor above 128 KiB back to the kernel and faults its pages in again: 15 % of a step.
+        # glibc gives every tensor above 128 KiB back to the kernel and faults it in again: 15 % of a step.
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
             libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
