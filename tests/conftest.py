@@ -20,7 +20,7 @@ os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_T
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings.test"
 
-_LOCAL = ("127.", "::1", "localhost")
+_LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 _STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]"]]()
 _REASONS = {
     "browser": "no Chromium on PATH",
