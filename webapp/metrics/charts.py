@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, floor, log10
 
 
@@ -37,7 +36,6 @@ class Mark:
     y: float
     low: float
     high: float
-    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +69,12 @@ def bands(measured: Sequence[Measured], height: int = 210) -> Bands:
     if not measured:
         return Bands(height, [], [], "", "")
     ticks = nice_ticks(min(m.low for m in measured), max(m.high for m in measured))
-    ends = (16.0, height - 26.0, ticks[0], ticks[-1])
+    ends = (24.0, height - 26.0, ticks[0], ticks[-1])
     marks = []
     for i, m in enumerate(measured):
-        x = 50.0 if len(measured) == 1 else 9 + 82 * i / (len(measured) - 1)
+        x = 50.0 if len(measured) == 1 else 13 + 79 * i / (len(measured) - 1)
         y, low, high = _place((m.value, m.low, m.high), *ends)
-        marks.append(Mark(m, round(x, 2), y, low, high, "end" if x > 85 else "middle"))
+        marks.append(Mark(m, round(x, 2), y, low, high))
     champions = [m for m in marks if m.measured.kind == "champion"]
     return Bands(
         height=height,
@@ -141,11 +139,12 @@ class Bar:
 def funnel(counts: Sequence[tuple[str, int, str]]) -> list[Bar]:
     """(label, count, note) from top to bottom. Widths are relative to the largest count."""
     largest = max((count for _, count, _ in counts), default=0) or 1
-    bars = []
-    befores: list[int | None] = [None, *(before for (_, before, _), _ in pairwise(counts))]
-    for (label, count, note), before in zip(counts, befores, strict=True):
-        kept = count / before if before else None
-        bars.append(Bar(label, count, round(100 * count / largest, 2), kept, note))
+    bars: list[Bar] = []
+    for label, count, note in counts:
+        before = bars[-1].count if bars else 0
+        bars.append(
+            Bar(label, count, round(100 * count / largest, 2), count / before if before else None, note)
+        )
     return bars
 
 
@@ -198,11 +197,9 @@ def lineage(nodes: Sequence[Node], column: int = 104, row: int = 78) -> Lineage:
         if parent.y == child.y and child.x - parent.x > column:  # over the versions between them
             path = f"M{parent.x} {parent.y}Q{(parent.x + child.x) / 2} {parent.y - 40} {child.x} {child.y}"
         else:
-            bend = child.x - column * 0.6
-            path = (
-                f"M{parent.x} {parent.y}H{max(parent.x, bend - 14)}"
-                f"C{bend + 14} {parent.y} {bend} {child.y} {child.x} {child.y}"
-            )
+            # Down first, then along the child's lane, so that it does not run through versions in between.
+            bend = parent.x + (child.x - parent.x) * 0.2
+            path = f"M{parent.x} {parent.y}Q{bend} {child.y} {child.x} {child.y}"
         edges.append(Edge(path, child.node.kind))
     return Lineage(
         width=112 + column * max(len(nodes) - 1, 0),

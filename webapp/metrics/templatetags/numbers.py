@@ -12,6 +12,11 @@ MINUS = "\u2212"
 THIN = "\u202f"
 
 
+def _missing(value: Any) -> bool:
+    """Not measured: None, or what a template makes of a name that leads nowhere."""
+    return value is None or value == ""
+
+
 def _signed(value: float, digits: int) -> str:
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
@@ -20,15 +25,15 @@ def _signed(value: float, digits: int) -> str:
 
 
 @register.filter
-def percent(value: float | None, digits: int = 1) -> str:
+def percent(value: Any, digits: int = 1) -> str:
     """0.614 -> 61.4 %"""
-    return "–" if value is None else f"{100 * value:.{digits}f}{THIN}%"
+    return "–" if _missing(value) else f"{100 * value:.{digits}f}{THIN}%"
 
 
 @register.filter
-def points(value: float | None) -> str:
+def points(value: Any) -> str:
     """A difference of shares in percentage points: 0.075 -> +7.5"""
-    return "–" if value is None else _signed(100 * value, 1)
+    return "–" if _missing(value) else _signed(100 * value, 1)
 
 
 @register.filter
@@ -41,22 +46,22 @@ def interval(ends: Any) -> str:
 
 
 @register.filter
-def p_value(value: float | None) -> str:
-    if value is None:
+def p_value(value: Any) -> str:
+    if _missing(value):
         return "p unknown"
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 @register.filter
-def whole(value: float | None) -> str:
+def whole(value: Any) -> str:
     """1234567 -> 1,234,567 with thin spaces"""
-    return "–" if value is None else f"{value:,.0f}".replace(",", THIN)
+    return "–" if _missing(value) else f"{value:,.0f}".replace(",", THIN)
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
+def duration(seconds: Any) -> str:
     """Seconds in words short enough for a table: 8 s, 3 min 20 s, 2 h 5 min."""
-    if seconds is None:
+    if _missing(seconds):
         return "–"
     if 0 < seconds < 10:
         return f"{seconds:.1f} s"
