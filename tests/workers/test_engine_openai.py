@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from loop.finetune.artifacts import ArtifactError, write_manifest
 from loop.model import GenerateRequest, ScoreRequest
 from loop.records import Message, Sampling
-from workers.artifacts import ArtifactError, write_manifest
 from workers.engines import engine_for
 from workers.engines.openai_engine import EngineError, NotSupported, OpenAIEngine
 

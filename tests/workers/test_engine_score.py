@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from loop.finetune.artifacts import ArtifactError, write_manifest
 from loop.model import GenerateRequest, ScoreRequest
 from loop.records import Message, Sampling
 from tests.workers.tiny import make_adapter
-from workers.artifacts import ArtifactError, write_manifest
 from workers.engines import engine_for
 from workers.engines.canary import CanaryError, canary
 from workers.engines.transformers_engine import TransformersEngine

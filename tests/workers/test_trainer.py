@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from loop.finetune.artifacts import read_manifest, verify
 from loop.model import ScoreRequest
 from loop.records import Message, RowKind, TrainRow
 from tests.workers.tiny import make_adapter, make_model
 from tests.workers.training import make_run, pair_rows, sft_rows
-from workers.artifacts import read_manifest, verify
 from workers.engines.transformers_engine import TransformersEngine
 from workers.trainers.progress import Cancelled, Progress
 from workers.trainers.run import BAD_INPUT, CANCELLED, DONE, FAILED, main

@@ -102,7 +102,7 @@ def make_adapter(base: Path, folder: Path, seed: int = 0, rank: int = 4) -> Path
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from workers.artifacts import write_manifest
+    from loop.finetune.artifacts import write_manifest
     from workers.engines.hashes import base_sha
 
     model = get_peft_model(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workers.artifacts import ArtifactError, verified
+from loop.finetune.artifacts import ArtifactError, verified
 from workers.engines.hashes import base_sha
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
+from loop.finetune.artifacts import verified
 from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
-from workers.artifacts import verified
 
 CONTINUES = ("vllm", "sglang")  # servers that take continue_final_message
 TRIES = 4

@@ -22,7 +22,7 @@ class TransformersEngine:
 
     Args:
         base: Hugging Face folder or hub id.
-        adapters: name -> folder with a manifest (see `workers.artifacts`).
+        adapters: name -> folder with a manifest (see `loop.finetune.artifacts`).
         device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1" ...
         dtype: "auto" (bfloat16 on CUDA, float32 on CPU) or a torch dtype's name.
         max_batch_tokens: room of the key-value cache in tokens; None = from the free memory.

@@ -12,10 +12,10 @@ import structlog
 from django.conf import settings
 
 from loop.finetune import TrainJob
+from loop.finetune.artifacts import store_adapter, verified
 from webapp.curate.services import dataset_rows
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import challenger_register, point_add, unit_completion
-from workers.artifacts import store_adapter, verified
 from workers.lease import Lease, patiently
 from workers.models import base_path
 from workers.trainers.supervise import run_training

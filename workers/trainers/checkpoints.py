@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import Trainer
 
-from workers.artifacts import read_manifest, verify, write_manifest
+from loop.finetune.artifacts import read_manifest, verify, write_manifest
 
 KEEP = 2  # the newest, and one more should its disk blocks turn out bad
 

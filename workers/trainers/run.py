@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from loop.finetune.artifacts import verify
 from loop.finetune.job import TrainJob
-from workers.artifacts import verify
 from workers.engines.memory import share_the_cpu
 from workers.trainers.rows import load_rows
 

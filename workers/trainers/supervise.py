@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workers.artifacts import read_manifest, verify
+from loop.finetune.artifacts import read_manifest, verify
 from workers.trainers.run import BAD_INPUT, CANCELLED, DONE, FAILED
 
 POLL_S = 0.25

@@ -18,9 +18,9 @@ from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
 from trl import DPOConfig, SFTConfig
 
+from loop.finetune.artifacts import ArtifactError, verified, write_manifest
 from loop.finetune.job import TrainJob
 from loop.records import TrainRow
-from workers.artifacts import ArtifactError, verified, write_manifest
 from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha
 from workers.engines.memory import is_out_of_memory, release
 from workers.engines.tokens import ChatTokens, model_end_ids, quieten

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from workers.artifacts import ArtifactError, read_manifest, store_adapter, verified, verify, write_manifest
+from loop.finetune.artifacts import (
+    ArtifactError,
+    read_manifest,
+    store_adapter,
+    verified,
+    verify,
+    write_manifest,
+)
 
 
 @pytest.fixture
