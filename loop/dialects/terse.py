@@ -57,15 +57,15 @@ class Terse:
         return _asked(prompt, f"Draft:\n{response.text}\nCheck:")
 
     def refine(
-        self,
-        prompt: Prompt,
-        response: Response,
-        critiques: Sequence[Critique],
-        history: Sequence[tuple[Response, Sequence[Critique]]] = (),
+        self, prompt: Prompt, response: Response, critiques: Sequence[Critique]
     ) -> tuple[Message, ...]:
-        """Only the last draft and its critiques: the small model was taught no longer history."""
-        notes = [f"Notes:\n{self.write_critique(critique, response)}" for critique in critiques]
-        return _asked(prompt, "\n".join([f"Draft:\n{response.text}", *notes, "Rewrite:"]))
+        """The critique's own turn, every critique as the answer to it, then the request to rewrite."""
+        talk = list(self.critique(prompt, response))
+        for number, critique in enumerate(critiques):
+            if number:
+                talk.append(Message("user", "Check:"))
+            talk.append(Message("assistant", self.write_critique(critique, response)))
+        return (*talk, Message("user", "Rewrite:"))
 
     def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]:
         """Raises ValueError unless there are 2 to 8 responses."""

@@ -14,14 +14,16 @@ from loop.domains.arithmetic.story import compose
 from loop.records import Author, Critique, Mark, Message, Prompt, Response, Split, Verdict
 
 TERSE = Terse()
-# Shares of the four actions. Solving gets less than it could use: that is the headroom the loop works with.
-SHARES = {"solve": 0.34, "critique": 0.30, "refine": 0.18, "judge": 0.18}
-# Early on mostly solving: a model that cannot compute a step cannot judge one.
-EARLY_SHARES = {"solve": 0.85, "critique": 0.07, "refine": 0.04, "judge": 0.04}
+# Shares of the examples. A rewrite comes with its critique in one conversation: both learnt in one pass.
+SHARES = {"solve": 0.40, "refine": 0.42, "judge": 0.18}
+# Drafts with an error are the more instructive ones: most steps are right even in them.
+WRONG_DRAFTS = 0.65
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """Every assistant turn is learnt: a critique within ``messages``, then ``target``."""
+
     messages: tuple[Message, ...]
     target: str
     action: str
@@ -69,7 +71,9 @@ def examples(
         else:
             prompt = train_prompt(rng)
             drafts = (
-                [_draft(prompt, rng, right=rng.random() < 0.5)] if action != "judge" else _pair(prompt, rng)
+                [_draft(prompt, rng, right=rng.random() >= WRONG_DRAFTS)]
+                if action != "judge"
+                else _pair(prompt, rng)
             )
         example = _example(action, prompt, drafts, rng)
         if example is not None:
@@ -81,8 +85,6 @@ def _example(action: str, prompt: Prompt, drafts: Sequence[str], rng: Random) ->
         return Example(TERSE.solve(prompt), "\n".join(solve_from(prompt)), action)
     first = response_of(prompt, drafts[0])
     truth = true_critique(prompt, first)
-    if action == "critique":
-        return Example(TERSE.critique(prompt, first), TERSE.write_critique(truth, first), action)
     if action == "refine":
         return Example(TERSE.refine(prompt, first, [truth]), _rewritten(prompt, first, truth), action)
     second = response_of(prompt, drafts[1])

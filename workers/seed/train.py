@@ -9,6 +9,7 @@ rewrite and compare. The same seed, steps and thread count give the same model o
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from loop.records import Prompt
-from workers.seed.data import EARLY_SHARES, SHARES, Example, examples, train_prompt
+from workers.seed.data import Example, examples, train_prompt
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +30,7 @@ STEPS = 2000
 BATCH = 32  # examples
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 WARM_UP = 100
-ALL_ACTIONS_AT = 0.4  # share of the steps after which the four actions get their full shares
-OWN_SAMPLES_AT = 0.7  # ... and after which the model's own samples join
+OWN_SAMPLES_AT = 0.7  # share of the steps after which the model's own samples join
 OWN_PROMPTS, OWN_PER_PROMPT = 1500, 4
 SHAPE = {
     "hidden_size": 128,
@@ -39,7 +39,7 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 4,
 }
-Row = tuple[list[int], list[int]]  # prompt ids, target ids
+Row = tuple[list[int], list[int]]  # token ids, 1 where the token is learnt
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -60,10 +60,14 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def as_row(tokenizer: PreTrainedTokenizerFast, example: Example) -> Row:
-    messages = [{"role": m.role, "content": m.content} for m in example.messages]
-    shown = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    ids: list[list[int]] = tokenizer([shown, example.target], add_special_tokens=False)["input_ids"]
-    return ids[0], [*ids[1], tokenizer.eos_token_id]
+    """Token ids of the whole conversation, and which of them are learnt: every assistant turn and its end."""
+    talk = [{"role": m.role, "content": m.content} for m in example.messages]
+    read = tokenizer.apply_chat_template(
+        [*talk, {"role": "assistant", "content": example.target}],
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+    )
+    return read["input_ids"], read["assistant_masks"]
 
 
 def batches(rows: Iterator[Row], pad: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -72,13 +76,16 @@ def batches(rows: Iterator[Row], pad: int) -> Iterator[tuple[torch.Tensor, torch
 
     order = Random(0)
     while True:
-        chunk = sorted(itertools.islice(rows, BATCH * 16), key=lambda r: len(r[0]) + len(r[1]))
+        chunk = sorted(itertools.islice(rows, BATCH * 16), key=lambda r: len(r[0]))
         groups = [chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)]
         order.shuffle(groups)
         for group in groups:
-            width = max(len(p) + len(t) for p, t in group)
-            ids = [p + t + [pad] * (width - len(p) - len(t)) for p, t in group]
-            labels = [[-100] * len(p) + t + [-100] * (width - len(p) - len(t)) for p, t in group]
+            width = max(len(ids) for ids, _ in group)
+            ids = [i + [pad] * (width - len(i)) for i, _ in group]
+            labels = [
+                [t if learnt else -100 for t, learnt in zip(i, mask, strict=True)] + [-100] * (width - len(i))
+                for i, mask in group
+            ]
             yield torch.tensor(ids), torch.tensor(labels)
 
 
@@ -97,6 +104,15 @@ def optimizers_of(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
         for group in optimizer.param_groups:
             group["full"] = rate
     return [muon, adam]
+
+
+def _keep_memory() -> None:
+    """Let glibc keep freed memory: asking the kernel anew for each large tensor halves the speed."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        m_trim_threshold, m_mmap_max = -1, -4
+        libc.mallopt(m_mmap_max, 0)
+        libc.mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -134,24 +150,23 @@ def train(
 
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
+    _keep_memory()
     rng = Random(seed)
     vocabulary = itertools.islice(examples(Random(f"vocabulary/{seed}")), 6000)
     tokenizer = build(t for e in vocabulary for t in (*(m.content for m in e.messages), e.target))
     model = new_model(tokenizer)
     optimizers = optimizers_of(model)
-    source = batches((as_row(tokenizer, e) for e in examples(rng, EARLY_SHARES)), tokenizer.pad_token_id)
+    source = batches((as_row(tokenizer, e) for e in examples(rng)), tokenizer.pad_token_id)
     began, step, running = time.monotonic(), 0, 0.0
     model.train()
     for step in range(steps):
         if minutes is not None and time.monotonic() - began > minutes * 60:
             print(f"stopping after {minutes} minutes, at step {step} of {steps}")
             break
-        if step in (int(steps * ALL_ACTIONS_AT), int(steps * OWN_SAMPLES_AT)):
-            own = own_samples(model, tokenizer, rng) if step == int(steps * OWN_SAMPLES_AT) else []
+        if step == int(steps * OWN_SAMPLES_AT):
+            own = own_samples(model, tokenizer, rng)
             model.train()
-            source = batches(
-                (as_row(tokenizer, e) for e in examples(rng, SHARES, own)), tokenizer.pad_token_id
-            )
+            source = batches((as_row(tokenizer, e) for e in examples(rng, own=own)), tokenizer.pad_token_id)
         if save_every and step and step % save_every == 0:
             model.save_pretrained(out / f"step-{step}")
             tokenizer.save_pretrained(out / f"step-{step}")

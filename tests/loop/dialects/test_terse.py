@@ -111,11 +111,13 @@ def test_refining_shows_the_draft_and_every_note() -> None:
         "c", "r", Author.MODEL, (Mark.WRONG, None), 0, Verdict.WRONG, corrections={0: "3 * 12 = 36"}
     )
     second = Critique("d", "r", Author.MODEL, (Mark.GOOD, Mark.GOOD), None, Verdict.RIGHT)
-    (message,) = T.refine(PROMPT, draft, [first, second])
-    assert message.content == (
-        "How many?\nDraft:\n3 * 12 = 35\nAnswer: 35\nNotes:\n3 * 12 = 36 : wrong\nVerdict: wrong\n"
-        "Notes:\n3 * 12 = 35 : good\nAnswer: 35 : good\nVerdict: right\nRewrite:"
-    )
+    assert [(m.role, m.content) for m in T.refine(PROMPT, draft, [first, second])] == [
+        ("user", "How many?\nDraft:\n3 * 12 = 35\nAnswer: 35\nCheck:"),
+        ("assistant", "3 * 12 = 36 : wrong\nVerdict: wrong"),
+        ("user", "Check:"),
+        ("assistant", "3 * 12 = 35 : good\nAnswer: 35 : good\nVerdict: right"),
+        ("user", "Rewrite:"),
+    ]
 
 
 def test_judging_shows_each_response_under_its_letter() -> None:
