@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import psycopg
@@ -26,11 +26,11 @@ TICKET_LIFE = 3600  # seconds; a page open for longer falls back to polling, whi
 HEARTBEAT = 15.0
 WAITING_EVENTS = 32  # per client; who falls behind by more is told once to reload instead
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger(__name__)
 _signer = TimestampSigner(salt="events")

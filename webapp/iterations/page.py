@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -156,7 +156,7 @@ def _work_by_stage(iteration: Iteration) -> dict[str, list[Work]]:
     return by_stage
 
 
-def _work(row: dict[str, Any], live: WorkUnit | None) -> Work:
+def _work(row: Mapping[str, Any], live: WorkUnit | None) -> Work:
     counted = bool(row["total_sum"]) and WHAT.get(row["kind"], "") != ""
     done, total = (row["done_sum"], row["total_sum"]) if counted else (row["finished"], row["units"])
     work = Work(
@@ -184,7 +184,11 @@ def loss_curve(iteration: Iteration) -> Curve | None:
         .order_by("step")
         .values_list("step", "loss", "total_steps")
     )
-    return curve([(step, loss) for step, loss, _ in points], points[-1][2]) if points else None
+    return (
+        curve([(step, loss) for step, loss, _ in points if loss is not None], points[-1][2])
+        if points
+        else None
+    )
 
 
 def funnel_of(counts: dict[str, Any]) -> list[Bar]:

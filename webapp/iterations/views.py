@@ -7,13 +7,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from loop.recipe import recipe_named, recipe_parse, recipes
 from loop.stages import Stage, Status
+from webapp.accounts.http import SignedInRequest
 from webapp.accounts.models import User
 from webapp.events import ticket_for
 from webapp.iterations import page, services
@@ -51,7 +52,7 @@ ACTIONS: dict[str, tuple[Callable[..., Any], str]] = {
 
 @project_page()
 @require_GET
-def iterations(request: HttpRequest, project: Project) -> HttpResponse:
+def iterations(request: SignedInRequest, project: Project) -> HttpResponse:
     rows = Paginator(page.iterations_of(project), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "project": project,
@@ -64,7 +65,7 @@ def iterations(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @project_page(Role.LEAD)
-def start(request: HttpRequest, project: Project) -> HttpResponse:
+def start(request: SignedInRequest, project: Project) -> HttpResponse:
     train = prompts_of(project, split="train")
     form = StartForm(
         request.POST or None,
@@ -112,7 +113,7 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
 
 @project_page()
 @require_GET
-def iteration(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+def iteration(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     found = page.iteration_for(project, number)
     context = _live_context(found, project)
     context |= {
@@ -132,7 +133,7 @@ def iteration(request: HttpRequest, project: Project, number: int) -> HttpRespon
 
 @project_page()
 @require_GET
-def iteration_live(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+def iteration_live(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     """The part of the page that changes while it runs."""
     found = page.iteration_for(project, number)
     over = found.status in (Status.DONE.value, Status.CANCELLED.value)
@@ -143,7 +144,7 @@ def iteration_live(request: HttpRequest, project: Project, number: int) -> HttpR
 
 @project_page(Role.LEAD)
 @require_POST
-def act(request: HttpRequest, project: Project, number: int, action: str) -> HttpResponse:
+def act(request: SignedInRequest, project: Project, number: int, action: str) -> HttpResponse:
     if action not in ACTIONS:
         raise Http404(f"Nothing called {action} can be done to an iteration.")
     found = page.iteration_for(project, number)

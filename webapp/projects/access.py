@@ -7,8 +7,9 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
+from webapp.accounts.http import SignedInRequest
 from webapp.projects.models import Role
 from webapp.projects.selectors import project_for
 
@@ -24,8 +25,8 @@ def project_page(role: Role = Role.VIEWER) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def guarded(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
-            return view(request, project_for(request.user, slug, role), **kwargs)  # type: ignore[arg-type]
+        def guarded(request: SignedInRequest, slug: str, **kwargs: Any) -> HttpResponse:
+            return view(request, project_for(request.user, slug, role), **kwargs)
 
         return guarded
 

@@ -27,6 +27,8 @@ class Project(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    my_role: "Role"  # of the person asking; set by `selectors.project_for` only
+
     def __str__(self) -> str:
         return self.name
 

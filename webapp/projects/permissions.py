@@ -6,7 +6,9 @@ API and to Django's `user.has_perm("projects.lead", project)`.
 
 from __future__ import annotations
 
-import rules
+from django.contrib.auth.models import AnonymousUser
+from rules.permissions import add_perm
+from rules.predicates import Predicate, predicate
 
 from webapp.accounts.models import User
 from webapp.projects.models import Membership, Project, Role
@@ -14,12 +16,12 @@ from webapp.projects.models import Membership, Project, Role
 RANK: dict[str, int] = {Role.VIEWER: 1, Role.ANNOTATOR: 2, Role.LEAD: 3, Role.ADMIN: 4}
 
 
-def role_of(user: User, project: Project) -> Role | None:
+def role_of(user: User | AnonymousUser, project: Project) -> Role | None:
     """The role of ``user`` in ``project``; None for outsiders. Superusers are admin everywhere."""
-    if user.is_superuser:
-        return Role.ADMIN
     if not user.is_authenticated:
         return None
+    if user.is_superuser:
+        return Role.ADMIN
     held = Membership.objects.filter(project=project, user=user).values_list("role", flat=True).first()
     return Role(held) if held else None
 
@@ -28,14 +30,14 @@ def at_least(held: str | None, needed: str) -> bool:
     return held is not None and RANK[held] >= RANK[needed]
 
 
-def _predicate(needed: Role) -> rules.Predicate:
-    def holds(user: User, project: Project | None) -> bool:
+def _predicate(needed: Role) -> Predicate:
+    def holds(user: User | AnonymousUser, project: Project | None) -> bool:
         return project is not None and at_least(role_of(user, project), needed)
 
-    return rules.predicate(holds, name=f"at least {needed}")
+    return predicate(holds, name=f"at least {needed}")
 
 
-rules.add_perm("projects.view", _predicate(Role.VIEWER))
-rules.add_perm("projects.annotate", _predicate(Role.ANNOTATOR))
-rules.add_perm("projects.lead", _predicate(Role.LEAD))
-rules.add_perm("projects.administer", _predicate(Role.ADMIN))
+add_perm("projects.view", _predicate(Role.VIEWER))
+add_perm("projects.annotate", _predicate(Role.ANNOTATOR))
+add_perm("projects.lead", _predicate(Role.LEAD))
+add_perm("projects.administer", _predicate(Role.ADMIN))

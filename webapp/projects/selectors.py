@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -17,8 +18,10 @@ from webapp.projects.permissions import at_least, role_of
 SPLITS = ("train", "heldout", "probe")
 
 
-def projects_of(user: User) -> QuerySet[Project]:
+def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
     """Every project ``user`` may see, by name."""
+    if not user.is_authenticated:
+        return Project.objects.none()
     projects = Project.objects.order_by("name")
     return projects if user.is_superuser else projects.filter(memberships__user=user)
 
@@ -53,7 +56,7 @@ def project_for(user: User, slug: str, role: Role = Role.VIEWER) -> Project:
         raise PermissionDenied(
             f"This needs the role {role.label.lower()} in {project.name}; yours is {held.label.lower()}."
         )
-    project.my_role = held  # type: ignore[attr-defined]
+    project.my_role = held
     return project
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
+from webapp.accounts.http import SignedInRequest
 from webapp.metrics.charts import bands
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
@@ -20,7 +21,7 @@ Status = ModelVersion.Status
 
 @project_page()
 @require_GET
-def models(request: HttpRequest, project: Project) -> HttpResponse:
+def models(request: SignedInRequest, project: Project) -> HttpResponse:
     rows = page.versions_of(project)
     series = page.heldout_series(project, rows)
     context = {
@@ -45,7 +46,7 @@ def _verb(project: Project, version: ModelVersion) -> str:
 
 @project_page()
 @require_GET
-def model(request: HttpRequest, project: Project, number: int) -> HttpResponse:
+def model(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     version = page.version_for(project, number)
     context = {
         "project": project,
@@ -61,7 +62,7 @@ def model(request: HttpRequest, project: Project, number: int) -> HttpResponse:
 
 
 @project_page(Role.LEAD)
-def champion(request: HttpRequest, project: Project, number: int, verb: str) -> HttpResponse:
+def champion(request: SignedInRequest, project: Project, number: int, verb: str) -> HttpResponse:
     """Promote a version or roll back to one, with a reason: a page of its own, so that no slip does it."""
     version = page.version_for(project, number)
     form = ReasonForm(request.POST or None)

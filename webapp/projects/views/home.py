@@ -6,11 +6,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from webapp.accounts.http import SignedInRequest
 from webapp.annotate.selectors import tasks_waiting_count
 from webapp.events import ticket_for
 from webapp.iterations import page as iterations
@@ -25,19 +26,19 @@ from webapp.registry import page as registry
 
 @login_required
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """My projects; straight to the only one."""
-    mine = list(selectors.projects_with_figures(request.user))  # type: ignore[arg-type]
+    mine = list(selectors.projects_with_figures(request.user))
     if len(mine) == 1 and "all" not in request.GET:
         return redirect("project", mine[0].slug)
     return render(request, "projects/home.html", {"projects": mine})
 
 
-def _now(request: HttpRequest, project: Project) -> dict[str, Any]:
+def _now(request: SignedInRequest, project: Project) -> dict[str, Any]:
     """The part that changes by itself: the open iteration, and what waits for people."""
     open_one = iterations.iteration_open(project)
     may_annotate = at_least(project.my_role, Role.ANNOTATOR)
-    waiting = tasks_waiting_count(project=project, user=request.user) if may_annotate else 0  # type: ignore[arg-type]
+    waiting = tasks_waiting_count(project=project, user=request.user) if may_annotate else 0
     return {
         "project": project,
         "open": open_one,
@@ -51,7 +52,7 @@ def _now(request: HttpRequest, project: Project) -> dict[str, Any]:
 
 @project_page()
 @require_GET
-def project(request: HttpRequest, project: Project) -> HttpResponse:
+def project(request: SignedInRequest, project: Project) -> HttpResponse:
     rows = registry.versions_of(project)
     series = registry.heldout_series(project, rows)
     splits = selectors.split_counts(project)
@@ -73,7 +74,7 @@ def project(request: HttpRequest, project: Project) -> HttpResponse:
 
 @project_page()
 @require_GET
-def project_live(request: HttpRequest, project: Project) -> HttpResponse:
+def project_live(request: SignedInRequest, project: Project) -> HttpResponse:
     splits = selectors.split_counts(project)
     context = _now(request, project) | {"has_train": splits[0].n > 0}
     response = render(request, "projects/now.html", context | {"over": context["open"] is None})
@@ -82,7 +83,7 @@ def project_live(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 @project_page(Role.LEAD)
-def guidelines(request: HttpRequest, project: Project) -> HttpResponse:
+def guidelines(request: SignedInRequest, project: Project) -> HttpResponse:
     """Write the next version of the guidelines."""
     newest = selectors.guidelines_now(project)
     form = GuidelinesForm(request.POST or None, initial={"text": newest.text if newest else ""})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from webapp.accounts.http import SignedInRequest
 from webapp.projects import selectors, services
 from webapp.projects.access import project_page
 from webapp.projects.forms import MemberForm, RoleForm
@@ -21,7 +22,7 @@ def _member(project: Project, user_id: int) -> Membership:
 
 
 @project_page(Role.ADMIN)
-def members(request: HttpRequest, project: Project) -> HttpResponse:
+def members(request: SignedInRequest, project: Project) -> HttpResponse:
     form = MemberForm()
     if request.method == "POST" and "user" in request.POST:
         return _change_role(request, project)
@@ -47,7 +48,7 @@ def members(request: HttpRequest, project: Project) -> HttpResponse:
     return render(request, "projects/members.html", context, status=422 if form.errors else 200)
 
 
-def _change_role(request: HttpRequest, project: Project) -> HttpResponse:
+def _change_role(request: SignedInRequest, project: Project) -> HttpResponse:
     form = RoleForm(request.POST)
     if not form.is_valid():
         messages.error(request, "That role does not exist.")
@@ -66,7 +67,7 @@ def _change_role(request: HttpRequest, project: Project) -> HttpResponse:
 
 @project_page(Role.ADMIN)
 @require_POST
-def member_remove(request: HttpRequest, project: Project, user_id: int) -> HttpResponse:
+def member_remove(request: SignedInRequest, project: Project, user_id: int) -> HttpResponse:
     member = _member(project, user_id)
     try:
         services.member_remove(project=project, user=member.user, by=request.user)

@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from loop.prompts.readers import PromptFileError, PromptRow, read_prompts
+from webapp.accounts.http import SignedInRequest
 from webapp.projects import selectors
 from webapp.projects.access import project_page
 from webapp.projects.forms import ImportForm
@@ -28,7 +29,7 @@ PREVIEWED = 5
 
 @project_page()
 @require_GET
-def prompts(request: HttpRequest, project: Project) -> HttpResponse:
+def prompts(request: SignedInRequest, project: Project) -> HttpResponse:
     split, text = request.GET.get("split", ""), request.GET.get("q", "").strip()[:200]
     if split not in selectors.SPLITS:
         split = ""
@@ -51,7 +52,7 @@ def prompts(request: HttpRequest, project: Project) -> HttpResponse:
 
 @project_page()
 @require_GET
-def prompt(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
+def prompt(request: SignedInRequest, project: Project, pk: int) -> HttpResponse:
     found = project.prompts.filter(pk=pk).first()
     if found is None:
         raise Http404(f"{project} has no prompt {pk}.")
@@ -72,7 +73,7 @@ def prompt(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
 
 
 @project_page(Role.LEAD)
-def prompts_import(request: HttpRequest, project: Project) -> HttpResponse:
+def prompts_import(request: SignedInRequest, project: Project) -> HttpResponse:
     """Check a file, show what would happen, then import it: the file is kept in between."""
     form = ImportForm(request.POST or None, request.FILES or None)
     context: dict[str, object] = {"project": project, "nav": "prompts", "form": form}
@@ -103,7 +104,7 @@ def _upload(project: Project, form: ImportForm) -> tuple[str, tuple[Path, str] |
 
 
 def _read(
-    project: Project, form: ImportForm, path: Path, name: str, *, dry_run: bool, request: HttpRequest
+    project: Project, form: ImportForm, path: Path, name: str, *, dry_run: bool, request: SignedInRequest
 ) -> ImportReport:
     return import_rows(
         project=project,
@@ -113,7 +114,7 @@ def _read(
         id_field=form.cleaned_data["id_field"],
         dry_run=dry_run,
         source=name,
-        by=request.user,  # type: ignore[arg-type]
+        by=request.user,
     )
 
 
@@ -121,7 +122,7 @@ def _sample(form: ImportForm, path: Path) -> list[PromptRow]:
     return list(islice(read_prompts(path, form.field_map()), PREVIEWED))
 
 
-def _imported(request: HttpRequest, project: Project, report: ImportReport) -> HttpResponse:
+def _imported(request: SignedInRequest, project: Project, report: ImportReport) -> HttpResponse:
     said = f"{report.imported} of {report.read} prompts imported."
     if report.duplicates:
         said += f" {len(report.duplicates)} were here already."
