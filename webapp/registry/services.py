@@ -206,10 +206,12 @@ def challenger_hold(
     if version.status == Status.CHALLENGER:
         version.status = Status.HELD
         version.save(update_fields=["status"])
+    # Read now: the project in hand may have been loaded before the pointer last moved.
+    project = Project.objects.select_related("champion").get(pk=version.project_id)
     return Promotion.objects.create(
-        project_id=version.project_id,
+        project=project,
         kind=Promotion.Kind.HELD,
-        from_version=version.project.champion,
+        from_version=project.champion,
         to_version=version,
         iteration_id=iteration_id,
         reasons=list(reasons),

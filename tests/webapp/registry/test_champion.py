@@ -1,0 +1,125 @@
+"""The champion pointer: moved in one transaction with its reasons, never to a control arm, and back again."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from tests import factories as make
+from webapp.registry import services
+from webapp.registry.models import ModelVersion, Promotion
+from webapp.registry.services import RegistryError
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return make.project_make()
+
+
+@pytest.fixture
+def base(project):
+    return services.base_register(project=project)
+
+
+def version(project, status="challenger", **values):
+    return services.model_register(project=project, status=status, adapter_path="sha", **values)
+
+
+def statuses(project):
+    return dict(ModelVersion.objects.filter(project=project).values_list("number", "status"))
+
+
+def champion(project):
+    project.refresh_from_db()
+    return project.champion
+
+
+def test_the_bare_base_is_version_1_and_first_champion_once(project):
+    first = services.base_register(project=project)
+    assert services.base_register(project=project) == first
+    assert (first.number, first.adapter_name, champion(project)) == (1, None, first)
+    assert ModelVersion.objects.count() == 1
+
+
+def test_promote_then_roll_back_leaves_the_whole_story(project, base):
+    person = make.member_make(project, "admin")
+    better = version(project)
+    evidence = {"effect": 0.05, "p_value": 0.01}
+    services.champion_promote(
+        project=project, version=better, reasons=["rose by 5 points"], evidence=evidence
+    )
+    assert champion(project) == better
+    assert statuses(project) == {1: "retired", 2: "champion"}
+
+    services.champion_roll_back(project=project, to=base, by=person, reason="it swears")
+    assert champion(project) == base
+    assert statuses(project) == {1: "champion", 2: "retired"}
+    told = Promotion.objects.order_by("id").values_list(
+        "kind", "from_version", "to_version", "reasons", "evidence", "by"
+    )
+    assert list(told) == [
+        ("promoted", base.pk, better.pk, ["rose by 5 points"], evidence, None),
+        ("rolled_back", better.pk, base.pk, ["it swears"], {}, person.pk),
+    ]
+
+
+def test_a_move_that_cannot_be_told_does_not_happen(project, base, monkeypatch):
+    better = version(project)
+
+    def broken(**_):
+        raise IntegrityError("no room")
+
+    monkeypatch.setattr(Promotion.objects, "create", broken)
+    with pytest.raises(IntegrityError):
+        services.champion_promote(project=project, version=better)
+    assert champion(project) == base
+    assert statuses(project) == {1: "champion", 2: "challenger"}
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("control", "is a control arm; control arms are never promoted"),
+        ("again", "is the champion already"),
+        ("foreign", "belongs to another project"),
+    ],
+)
+def test_promotions_that_must_not_happen(project, base, case, says):
+    wanted = {
+        "control": lambda: version(project, status="control"),
+        "again": lambda: base,
+        "foreign": lambda: version(make.project_make()),
+    }[case]()
+    with pytest.raises(RegistryError, match=says):
+        services.champion_promote(project=project, version=wanted)
+    assert champion(project) == base
+    assert not Promotion.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["challenger", "held", "control", "registered"])
+def test_only_a_former_champion_can_be_rolled_back_to(project, base, status):
+    with pytest.raises(RegistryError, match="was never champion"):
+        services.champion_roll_back(project=project, to=version(project, status=status), by=None, reason="x")
+
+
+def test_a_hold_is_told_and_changes_no_pointer(project, base):
+    challenger, control = version(project), version(project, status="control")
+    for held in (challenger, control):
+        services.challenger_hold(version=held, reasons=["no gain"], evidence={"effect": 0}, iteration_id=None)
+    assert champion(project) == base
+    assert statuses(project) == {1: "champion", 2: "held", 3: "control"}
+    assert Promotion.objects.filter(kind="held", from_version=base).count() == 2
+
+
+def test_names_are_never_used_twice(project, base):
+    second = version(project)
+    assert (base.name, second.name) == (f"{project.slug}-v1", f"{project.slug}-v2")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.filter(pk=second.pk).update(name=base.name)
+    again = version(project)
+    assert again.name == f"{project.slug}-v3"
+
+
+def test_only_known_hashes_are_taken_over(project):
+    made = services.model_register(project=project, hashes={"base_sha": "abc", "files": {"a": "b"}})
+    assert (made.base_sha, made.tokenizer_sha) == ("abc", "")
