@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,42 @@ def axe() -> Callable[[Page], list[str]]:
 
 
 @pytest.fixture
-def signed_in(context: BrowserContext, live_server: Any) -> Callable[..., None]:
+def settled(context: BrowserContext, live_server: Any) -> Iterator[None]:
+    """Ends a test only when the server has finished what the page asked for: its rows are about to go."""
+    from django.core.signals import request_finished, request_started
+
+    asked: set[Any] = set()
+    serving: list[int] = []
+
+    def started(**_: Any) -> None:
+        serving.append(1)
+
+    def finished(**_: Any) -> None:
+        if serving:
+            serving.pop()
+
+    def answered(request: Any) -> None:
+        asked.discard(request)
+
+    def asking(request: Any) -> None:  # Playwright marks its handlers, so a set's own method will not do
+        asked.add(request)
+
+    context.on("request", asking)
+    context.on("requestfinished", answered)
+    context.on("requestfailed", answered)
+    request_started.connect(started)
+    request_finished.connect(finished)
+    yield
+    context.route("**/*", lambda route: route.abort())  # nothing new from here on
+    latest = time.monotonic() + 5
+    while context.pages and (asked or serving) and time.monotonic() < latest:
+        context.pages[0].wait_for_timeout(10)  # lets Playwright deliver its events
+    request_started.disconnect(started)
+    request_finished.disconnect(finished)
+
+
+@pytest.fixture
+def signed_in(context: BrowserContext, live_server: Any, settled: None) -> Callable[..., None]:
     """`signed_in(user)` gives the browser that user's session, without going through the sign-in page."""
 
     def sign_in(user: Any, where: BrowserContext = context) -> None:

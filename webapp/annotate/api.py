@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404
@@ -14,6 +14,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from webapp.accounts.models import User
 from webapp.annotate import selectors, services
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.models import Annotation, Assignment
@@ -36,6 +37,11 @@ from webapp.projects.selectors import project_for
 _CONFLICT = OpenApiResponse(ConflictOut, "The world has moved on; `code` says how. The draft is kept.")
 _INVALID = OpenApiResponse(InvalidOut, "One plain sentence per fault.")
 _MISSING = OpenApiResponse(description="Unknown, or not yours.")
+
+
+def _person(request: Request) -> User:
+    """Who is asking; `IsAuthenticated` has turned everyone else away."""
+    return cast(User, request.user)
 
 
 def _route(
@@ -73,12 +79,12 @@ def _route(
 
 @_route(method="POST", takes=NextIn, gives=NextOut, summary="Claim the next item, or resume the live one")
 def task_next(request: Request, slug: str, *, body: dict[str, Any]) -> Response:
-    project = project_for(request.user, slug, Role.ANNOTATOR)
-    return Response(next_item(request.user, project, kind=body.get("kind"), besides=body.get("besides")))
+    project = project_for(_person(request), slug, Role.ANNOTATOR)
+    return Response(next_item(_person(request), project, kind=body.get("kind"), besides=body.get("besides")))
 
 
 def next_item(
-    user: Any, project: Project, *, kind: str | None = None, besides: UUID | None = None
+    user: User, project: Project, *, kind: str | None = None, besides: UUID | None = None
 ) -> dict[str, Any]:
     """What the page shows: the claimed item (or null) and how many more wait."""
     claim = services.assignment_claim(user=user, project=project, kind=kind, besides=besides)
@@ -89,30 +95,30 @@ def next_item(
 @_route(method="PUT", takes=DraftIn, gives=DraftOut, summary="Save the draft")
 def draft(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     saved = services.draft_save(
-        user=request.user, token=token, payload=body["payload"], revision=body["revision"]
+        user=_person(request), token=token, payload=body["payload"], revision=body["revision"]
     )
     return Response({"revision": saved.revision, "saved_at": saved.updated_at})
 
 
 @_route(method="POST", takes=None, gives=LeaseOut, summary="Keep the claim alive")
 def heartbeat(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
-    claim = services.assignment_heartbeat(user=request.user, token=token)
+    claim = services.assignment_heartbeat(user=_person(request), token=token)
     return Response({"lease_seconds": selectors.lease_seconds(claim)})
 
 
 @_route(method="POST", takes=SubmitIn, gives=AnsweredOut, summary="Submit the answer (safe to repeat)")
 def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
-    made = services.annotation_submit(user=request.user, assignment_token=token, **body)
+    made = services.annotation_submit(user=_person(request), assignment_token=token, **body)
     return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})
 
 
 @_route(method="POST", takes=SkipIn, gives=LeaseOut, summary="Skip: give the item back, with a reason")
 def skip(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
-    claim = services.assignment_release(user=request.user, token=token, reason=body["reason"])
+    claim = services.assignment_release(user=_person(request), token=token, reason=body["reason"])
     return Response({"lease_seconds": selectors.lease_seconds(claim)})
 
 
 @_route(method="PUT", takes=ReviseIn, gives=AnsweredOut, summary="Change one's own answer")
 def annotation(request: Request, pk: int, *, body: dict[str, Any]) -> Response:
-    made = services.annotation_revise(user=request.user, pk=pk, **body)
+    made = services.annotation_revise(user=_person(request), pk=pk, **body)
     return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})

@@ -94,8 +94,13 @@ def task_texts(task: AnnotationTask) -> list[str]:
     """What an answer is about: the steps' texts, or one entry per candidate response."""
     if task.kind == TaskKind.PREFERENCE:
         return [str(pk) for pk in task.response_ids]
-    steps = Step.objects.filter(response_id=task.response_id).order_by("index")
+    steps = Step.objects.filter(response__in=response_ids(task)).order_by("index")
     return list(steps.values_list("text", flat=True))
+
+
+def response_ids(task: AnnotationTask) -> list[UUID]:
+    """What the task is about: its one response, or the candidates unshuffled."""
+    return list(task.response_ids) if task.response_id is None else [task.response_id]
 
 
 def item_of(assignment: Assignment) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def lease_seconds(assignment: Assignment) -> int:
 
 def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
     task = assignment.task
-    ids = [task.response_id] if task.kind == TaskKind.STEP_CRITIQUE else list(task.response_ids)
+    ids = response_ids(task)
     rows = {r.pk: r for r in Response.objects.filter(pk__in=ids).prefetch_related("steps")}
     return [
         {
@@ -145,7 +150,8 @@ def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
     if pk is None:
         return None
     fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
-    return Critique.objects.filter(pk=pk).values(*fields).first()
+    found = Critique.objects.filter(pk=pk).first()
+    return {name: getattr(found, name) for name in fields} if found else None
 
 
 def simulated_answers(iteration: Iteration) -> int:
@@ -158,4 +164,5 @@ def answers_by_person(iteration: Iteration) -> list[dict[str, Any]]:
     rows = Annotation.objects.filter(task__iteration=iteration).values(
         name=F("user__username"), simulated=F("user__is_simulated")
     )
-    return list(rows.annotate(answers=Count("id"), seconds=Sum("seconds")).order_by("-answers", "name"))
+    counted = rows.annotate(answers=Count("id"), seconds=Sum("seconds")).order_by("-answers", "name")
+    return [dict(row) for row in counted]

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from webapp.accounts.models import User
 from webapp.annotate import forms, selectors, services
 from webapp.annotate.api import next_item
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.models import Assignment, TaskKind
+from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
-from webapp.projects.selectors import project_for
 
 _ANY = uuid.UUID(int=0)
 
 
-@login_required
 @require_http_methods(["GET", "POST"])
-def annotate(request: HttpRequest, slug: str) -> HttpResponse:
+@project_page(Role.ANNOTATOR)
+def annotate(request: HttpRequest, project: Project) -> HttpResponse:
     """GET: claim (or resume) an item and show it. POST: the answer as a plain form, without JavaScript."""
-    project = project_for(request.user, slug, Role.ANNOTATOR)
     kind = request.GET.get("kind")
     kind = kind if kind in TaskKind.values else None
     if request.method == "POST":
@@ -40,15 +39,16 @@ def annotate(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _take(request: HttpRequest) -> bool:
     """Submit or skip as the form says; on refusal say why and leave the answer on the page."""
+    person = cast(User, request.user)
     try:
         form = forms.AnswerForm.of(request.POST)
-        claim = selectors.assignment_for(request.user, form.token)
+        claim = selectors.assignment_for(person, form.token)
         if form.action == "skip":
-            services.assignment_release(user=request.user, token=form.token, reason=form.reason)
+            services.assignment_release(user=person, token=form.token, reason=form.reason)
             messages.info(request, "Skipped: someone else will be asked.")
             return True
         services.annotation_submit(
-            user=request.user,
+            user=person,
             assignment_token=form.token,
             submit_key=form.submit_key,
             outcome=form.outcome,
@@ -70,7 +70,7 @@ def _take(request: HttpRequest) -> bool:
 def _show(
     request: HttpRequest, project: Project, kind: str | None, draft: dict[str, Any] | None, status: int
 ) -> HttpResponse:
-    found = next_item(request.user, project, kind=kind)
+    found = next_item(cast(User, request.user), project, kind=kind)
     item = found["item"]
     state = {
         **found,

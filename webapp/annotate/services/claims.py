@@ -68,7 +68,7 @@ def _own(user: User, project: Project, chosen: dict[str, Any], besides: UUID | N
     own = (
         Assignment.objects.select_for_update(of=("self",))
         .filter(reclaimable, user=user, task__project=project, task__state=TaskState.OPEN, **chosen)
-        .exclude(token=besides)
+        .exclude(token__in=[besides] if besides else [])
         .order_by(Case(When(state=State.ACTIVE, then=Value(0)), default=Value(1)), "id")
         .first()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -50,8 +50,8 @@ def tasks_create(
                 iteration_id=iteration.pk,
                 kind=kind,
                 prompt_id=prompt_id,
-                response_id=None if pair else subject,
-                response_ids=list(subject) if pair else [],  # type: ignore[arg-type]
+                response_id=None if pair else cast("UUID | str", subject),
+                response_ids=list(cast("Sequence[UUID | str]", subject)) if pair else [],
                 priority=priority,
                 overlap=overlap,
                 open_slots=overlap,
