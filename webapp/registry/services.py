@@ -104,6 +104,22 @@ def adapter_import(*, project: Project, folder: Path) -> ModelVersion:
     )
 
 
+def version_hashes_check(*, version: ModelVersion, hashes: Mapping[str, str]) -> None:
+    """Compare a version with the files about to serve it; what it does not know yet is written down.
+
+    Raises:
+        RegistryError: another base, tokenizer or template than the version was registered with.
+    """
+    known = {name: getattr(version, name) for name in hashes}
+    if different := [name.removesuffix("_sha") for name, sha in known.items() if sha and sha != hashes[name]]:
+        raise RegistryError(
+            f"{version.name} was registered with another {', '.join(different)} than {version.base} has now;"
+            " restore the files, or register the model anew"
+        )
+    if missing := {name: sha for name, sha in hashes.items() if not known[name]}:
+        ModelVersion.objects.filter(pk=version.pk).update(**missing)
+
+
 @transaction.atomic
 def base_register(*, project: Project) -> ModelVersion:
     """The bare base model as version 1 and first champion. A repeat returns the version there is."""
