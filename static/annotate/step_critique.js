@@ -112,7 +112,7 @@ export class StepCritique {
         const field = card.querySelector(`textarea[name="${part}-${i}"]`);
         const text = s[`${part}s`][i] ?? "";
         if (field.value !== text) field.value = text;
-        const unused = part === "correction" && after;
+        const unused = part === "correction" && (after || mark === 1); // nothing to correct in a good step
         field.closest(".step-text-field").classList.toggle("open", !unused && (text !== "" || this.open.has(field.name)));
       }
     });
@@ -128,7 +128,7 @@ export class StepCritique {
     const i = this.cursor;
     if (part === "correction") {
       if (this.state.first_error !== null && i > this.state.first_error) return this.hooks.say("What follows the first error is not corrected.");
-      if (this.state.marks[i] === null) this.#act((s) => firstErrorHere(s, i)); // a step worth correcting is wrong
+      if (this.state.marks[i] === null || this.state.marks[i] === 1) this.#act((s) => firstErrorHere(s, i)); // a step worth correcting is wrong
       if (!this.state.corrections[i]) this.state.corrections[i] = this.texts[i];
     }
     this.open.add(`${part}-${i}`);
@@ -194,7 +194,7 @@ export class StepCritique {
       marks: s.marks,
       first_error: s.first_error,
       comments: written(s.comments, () => true),
-      corrections: written(s.corrections, (i, t) => i < limit(s) && t !== this.texts[i].trim()),
+      corrections: written(s.corrections, (i, t) => i < limit(s) && s.marks[i] !== 1 && t !== this.texts[i].trim()),
       verdict: verdict(s),
       confidence: s.confidence,
     };

@@ -61,7 +61,9 @@ class AnswerForm:
             "marks": marks,
             "first_error": first,
             "comments": draft["comments"],
-            "corrections": {k: v for k, v in draft["corrections"].items() if int(k) < last},
+            "corrections": {
+                k: v for k, v in draft["corrections"].items() if int(k) < last and marks[int(k)] != 1
+            },
             "verdict": self.data.get("verdict") or ("wrong" if first is not None else "right"),
             "confidence": _whole(self.data.get("confidence")),
         }

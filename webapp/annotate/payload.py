@@ -65,6 +65,11 @@ class StepCritiqueAnswer(_Answer):
             if i >= last
         ]
         problems += [
+            f"Step {i + 1} is rated good, so there is nothing to correct."
+            for i in self.corrections
+            if i < last and self.marks[i] == 1
+        ]
+        problems += [
             f"The correction of step {i + 1} is the same as the step."
             for i, text in self.corrections.items()
             if i < last and text == texts[i].strip()

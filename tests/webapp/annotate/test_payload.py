@@ -41,7 +41,8 @@ def test_keys_become_text_and_prose_is_trimmed():
         ({"marks": [1, 1, 2], "verdict": "right"}, "marks.2"),
         ({"marks": [1, 1, 1], "verdict": "maybe"}, "verdict"),
         ({"marks": [1, 1, 1], "verdict": "right", "comments": {"3": "?"}}, "no step 4"),
-        ({"marks": [1, 1, 1], "verdict": "right", "corrections": {"0": "2 + 2 = 4"}}, "same as the step"),
+        ({"marks": [0, 1, 1], "verdict": "right", "corrections": {"0": "2 + 2 = 4"}}, "same as the step"),
+        ({"marks": [1, 1, 1], "verdict": "right", "corrections": {"0": "2 + 2 = 5"}}, "nothing to correct"),
         (
             {"marks": [1, -1, None], "first_error": 1, "verdict": "wrong", "corrections": {"2": "x"}},
             "follows the first error",
