@@ -106,7 +106,10 @@ def changed(recipe: Recipe, changes: list[str]) -> Recipe:
             part = part.get(key) if isinstance(part, dict) else None  # type: ignore[assignment]
         if not isinstance(part, dict):
             raise RecipeError(f"--set {change}: the recipe has no part {'.'.join(parents)!r}")
-        part[last] = yaml.safe_load(value)
+        try:
+            part[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {change}: the value cannot be read") from error
     return recipe_parse(data, f"recipe {recipe.name}")
 
 

@@ -38,15 +38,19 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{project.slug} has no model called {options['model'] or '(champion)'}", returncode=2
             )
-        ids = project.prompts.filter(split=options["split"]).order_by("id").values_list("id", flat=True)
+        for name in ("limit", "max_new_tokens"):
+            if options[name] < 1:
+                raise CommandError(f"--{name.replace('_', '-')} must be at least 1", returncode=2)
+        prompts = project.prompts.filter(split=options["split"]).order_by("id")
+        ids = list(prompts.values_list("id", flat=True)[: options["limit"]])
+        if not ids:
+            raise CommandError(f"{project.slug} has no {options['split']} prompts", returncode=2)
         evaluation, units = evaluation_start(
             version=version,
             split=options["split"],
-            prompt_ids=list(ids[: options["limit"]]),
+            prompt_ids=ids,
             sampling={"temperature": 0.0, "max_new_tokens": options["max_new_tokens"]},
         )
-        if evaluation.size == 0:
-            raise CommandError(f"{project.slug} has no {options['split']} prompts", returncode=2)
         if options["wait"]:
             self._wait(evaluation, units)
         self._print(evaluation, options)

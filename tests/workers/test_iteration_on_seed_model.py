@@ -1,0 +1,68 @@
+"""One whole small iteration with the real seed model, engine, trainer and database, no queue in between."""
+
+import pytest
+
+from loop.dialects.terse import Terse
+from loop.records import Split
+from webapp.embedded.layout import ROOT
+
+pytestmark = [
+    pytest.mark.xdist_group("torch"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        not (ROOT / "workers" / "seed" / "model" / "model.safetensors").is_file(), reason="no seed model"
+    ),
+]
+
+
+def test_sampled_judged_trained_measured_decided(settings, tmp_path):
+    from tests.webapp.iterations import support
+    from webapp.curate.services import dataset_rows
+    from webapp.iterations.models import RunPoint
+    from webapp.registry.models import Evaluation
+    from webapp.traces.models import Response
+    from workers import tasks
+
+    settings.ADAPTERS_DIR, settings.RUNS_DIR = tmp_path / "adapters", tmp_path / "runs"
+    project = support.project_with_prompts(60, 60, 10)
+    recipe = support.small("rest-em", "settings.samples=4", "annotate.take=10", "finetune.epochs=1")
+    iteration = support.start(project, recipe, simulate_annotators=True)
+    while unit := support.claim_any():
+        tasks.work(unit.pk, unit.token, unit.kind)
+    iteration.refresh_from_db()
+    assert iteration.status == "done", iteration.problem
+    assert support.moves(iteration) == support.straight_to("done")
+
+    samples = Response.objects.filter(iteration=iteration, origin="sample")
+    assert samples.count() == 240
+    right = samples.filter(verdict="right").count()
+    assert 40 <= right <= 220  # a model that can neither do nothing nor everything
+    one = samples.filter(finish="stop").first()
+    assert len(one.token_ids) == len(one.logprobs) > 0
+    assert max(one.logprobs) <= 1e-6
+    assert [s.text for s in one.steps.all()] == [s.text for s in Terse().split_steps(one.text)]
+    assert all(one.text[s.start : s.end] == s.text for s in one.steps.all())
+    assert one.steps.first().token_start == 0
+
+    rows = dataset_rows(dataset=iteration.dataset_version)
+    assert len(rows) >= 16
+    points = list(RunPoint.objects.order_by("step"))
+    assert points[-1].step == points[-1].total_steps
+    assert all(p.loss is None or p.loss < 5 for p in points)
+    challenger = iteration.challenger
+    assert (settings.ADAPTERS_DIR / challenger.adapter_path / "adapter_model.safetensors").is_file()
+    assert len(challenger.base_sha) == 64
+
+    decision = iteration.decision
+    assert decision["n"] == 60
+    assert 0.2 <= decision["before"] <= 0.9
+    low, high = decision["ci95"]
+    assert low <= decision["effect"] <= high
+    measured = Evaluation.objects.filter(done=True).values_list("split", "n").order_by("id")
+    assert sorted(measured) == [(s, n) for s, n in ((Split.HELDOUT, 60), (Split.PROBE, 10)) for _ in range(2)]
+    # The adapter was really used: some answers differ from the base's on the same prompts.
+    answers = [
+        list(e.outcomes.order_by("prompt_id").values_list("response__text", flat=True))
+        for e in Evaluation.objects.filter(split="heldout")
+    ]
+    assert answers[0] != answers[1]
