@@ -21,6 +21,7 @@ from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 from django.db import connection
 
 CHANNEL = "whetstone"
+APPLICATION = "whetstone events"  # how the listening connection shows in pg_stat_activity
 PREFIX = "/events/"
 TICKET_LIFE = 3600  # seconds; a page open for longer falls back to polling, which renews the ticket
 HEARTBEAT = 15.0
@@ -118,10 +119,11 @@ class Hub:
 def _connection_settings() -> dict[str, Any]:
     database = connection.settings_dict
     named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    return {key: database[name] for key, name in named.items() if database.get(name)} | {
-        "connect_timeout": 5,
-        "application_name": "whetstone events",
-    }
+    # What libpq knows, such as sslmode; the rest of OPTIONS is Django's own.
+    mine = {"pool", "isolation_level", "server_side_binding", "assume_role"}
+    options = {key: value for key, value in database.get("OPTIONS", {}).items() if key not in mine}
+    given = {key: database[name] for key, name in named.items() if database.get(name)}
+    return {"connect_timeout": 5} | options | given | {"application_name": APPLICATION}
 
 
 def with_events(django_app: App, hub: Hub | None = None) -> App:

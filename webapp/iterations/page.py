@@ -19,6 +19,8 @@ from webapp.projects.models import Project
 
 STAGES = [s for s in Stage if s is not Stage.DONE]
 UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, Status.FAILED)]
+# By containment: `exclude(meta__domain=…)` would let prompts without a domain pass.
+BUILT_IN = {"domain": "arithmetic"}
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
 WHAT = {
     "generate": "prompts",
@@ -184,11 +186,8 @@ def loss_curve(iteration: Iteration) -> Curve | None:
         .order_by("step")
         .values_list("step", "loss", "total_steps")
     )
-    return (
-        curve([(step, loss) for step, loss, _ in points if loss is not None], points[-1][2])
-        if points
-        else None
-    )
+    losses = [(step, loss) for step, loss, _ in points if loss is not None]
+    return curve(losses, points[-1][2]) if losses else None
 
 
 def funnel_of(counts: dict[str, Any]) -> list[Bar]:
@@ -226,7 +225,7 @@ def may_simulate(iteration: Iteration) -> bool:
     return (
         iteration.stage == Stage.ANNOTATE.value
         and iteration.status == Status.WAITING.value
-        and not tasks.exclude(prompt__meta__domain="arithmetic").exists()
+        and not tasks.exclude(prompt__meta__contains=BUILT_IN).exists()
         and not iteration.units.filter(kind="simulate").exists()
     )
 

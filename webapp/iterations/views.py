@@ -70,7 +70,7 @@ def start(request: SignedInRequest, project: Project) -> HttpResponse:
     form = StartForm(
         request.POST or None,
         recipes=recipes(),
-        may_simulate=train.exists() and not train.exclude(meta__domain="arithmetic").exists(),
+        may_simulate=train.exists() and not train.exclude(meta__contains=page.BUILT_IN).exists(),
         initial={"recipe": request.GET.get("recipe")},
     )
     if request.method == "POST" and form.is_valid():

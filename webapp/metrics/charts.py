@@ -51,7 +51,10 @@ class Bands:
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers that cover [low, high]."""
-    span = high - low or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    span = 1.0 if size < 1e-4 else max(high - low, 0.0)
+    if span < 1e-4 * size:  # as good as one value: the axis shows its size instead
+        span = size
     raw = span / about
     unit = 10 ** floor(log10(raw))
     step = next(unit * m for m in (1, 2, 2.5, 5, 10) if unit * m >= raw * 0.999)

@@ -34,7 +34,8 @@ def _predicate(needed: Role) -> Predicate:
     def holds(user: User | AnonymousUser, project: Project | None) -> bool:
         return project is not None and at_least(role_of(user, project), needed)
 
-    return predicate(holds, name=f"at least {needed}")
+    made: Predicate = predicate(holds, name=f"at least {needed}")
+    return made
 
 
 add_perm("projects.view", _predicate(Role.VIEWER))

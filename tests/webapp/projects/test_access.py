@@ -1,0 +1,90 @@
+"""Who may see and do what: outsiders learn nothing, each role has its pages, superusers have all."""
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.urls import reverse
+
+from tests import factories as make
+from webapp.projects.models import Role
+from webapp.projects.selectors import project_for
+
+pytestmark = pytest.mark.django_db
+ROLES = [Role.VIEWER, Role.ANNOTATOR, Role.LEAD, Role.ADMIN]
+
+# address name, further arguments, method, least role
+PAGES = [
+    ("project", [], "get", Role.VIEWER),
+    ("project_live", [], "get", Role.VIEWER),
+    ("guidelines", [], "get", Role.LEAD),
+    ("guidelines", [], "post", Role.LEAD),
+    ("members", [], "get", Role.ADMIN),
+    ("members", [], "post", Role.ADMIN),
+    ("member_remove", [0], "post", Role.ADMIN),
+    ("prompts", [], "get", Role.VIEWER),
+    ("prompt", [0], "get", Role.VIEWER),
+    ("prompts_import", [], "get", Role.LEAD),
+    ("prompts_import", [], "post", Role.LEAD),
+    ("iterations", [], "get", Role.VIEWER),
+    ("iteration_start", [], "get", Role.LEAD),
+    ("iteration_start", [], "post", Role.LEAD),
+    ("iteration", [0], "get", Role.VIEWER),
+    ("iteration_live", [0], "get", Role.VIEWER),
+    ("iteration_act", [0, "pause"], "post", Role.LEAD),
+    ("models", [], "get", Role.VIEWER),
+    ("model", [0], "get", Role.VIEWER),
+    ("champion_change", [0, "promote"], "get", Role.LEAD),
+    ("champion_change", [0, "roll-back"], "post", Role.LEAD),
+]
+
+
+@pytest.fixture
+def project():
+    return make.project_make(slug="here")
+
+
+def ask(client, user, name, arguments, method):
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return getattr(client, method)(reverse(name, args=["here", *arguments])).status_code
+
+
+@pytest.mark.parametrize(("name", "arguments", "method", "least"), PAGES)
+def test_every_page_by_role(client, project, name, arguments, method, least):
+    for role in ROLES:
+        status = ask(client, make.member_make(project, role=role), name, arguments, method)
+        allowed = ROLES.index(role) >= ROLES.index(least)
+        assert (status != 403) == allowed, f"{role} {method} {name}: {status}"
+        assert status != 500
+    assert ask(client, make.user_make(), name, arguments, method) == 404  # outsiders: not even that it exists
+    assert ask(client, make.user_make(is_superuser=True), name, arguments, method) != 403
+
+
+@pytest.mark.parametrize(("name", "arguments", "method", "least"), PAGES)
+def test_visitors_are_sent_to_sign_in(client, project, name, arguments, method, least):
+    address = reverse(name, args=["here", *arguments])
+    response = getattr(client, method)(address)
+    assert response.status_code == 302
+    assert response.url.startswith("/sign-in/?next=")
+
+
+def test_the_look_up_is_the_check(project):
+    annotator = make.member_make(project, role=Role.ANNOTATOR)
+    assert project_for(annotator, "here").my_role is Role.ANNOTATOR
+    assert project_for(annotator, "here", Role.ANNOTATOR) == project
+    with pytest.raises(PermissionDenied, match=r"needs the role lead in .*; yours is annotator"):
+        project_for(annotator, "here", Role.LEAD)
+    with pytest.raises(Http404):
+        project_for(make.user_make(), "here")
+    with pytest.raises(Http404):
+        project_for(annotator, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("permission", "least"),
+    [("view", Role.VIEWER), ("annotate", Role.ANNOTATOR), ("lead", Role.LEAD), ("administer", Role.ADMIN)],
+)
+def test_rules_say_the_same(project, permission, least):
+    for role in ROLES:
+        user = make.member_make(project, role=role)
+        assert user.has_perm(f"projects.{permission}", project) == (ROLES.index(role) >= ROLES.index(least))
+        assert not user.has_perm(f"projects.{permission}", make.project_make())
