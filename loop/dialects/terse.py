@@ -57,9 +57,16 @@ class Terse:
         return _asked(prompt, f"Draft:\n{response.text}\nCheck:")
 
     def refine(
-        self, prompt: Prompt, response: Response, critiques: Sequence[Critique]
+        self,
+        prompt: Prompt,
+        response: Response,
+        critiques: Sequence[Critique],
+        history: Sequence[tuple[Response, Sequence[Critique]]] = (),
     ) -> tuple[Message, ...]:
-        """The critique's own turn, every critique as the answer to it, then the request to rewrite."""
+        """The critique's own turn, every critique as the answer to it, then the request to rewrite.
+
+        Only the last draft: the small model was taught no longer history.
+        """
         talk = list(self.critique(prompt, response))
         for number, critique in enumerate(critiques):
             if number:

@@ -34,15 +34,17 @@ class ArithmeticModel:
         self.engine = ScriptedEngine(self.reply)
 
     def reply(self, request, index):
-        text = request.messages[-1].content
-        question, _, task = text.partition("\nDraft:\n")
+        # The question stands in the first turn, perhaps with a draft; what to do about it in the last.
+        question, _, draft = request.messages[0].content.partition("\nDraft:\n")
+        asked = request.messages[-1].content.rsplit("\n", 1)[-1]
         prompt = self.by_text[question]
-        # Greedy requests carry seeds, too: only the question decides how they go.
-        seed = question if request.sampling.temperature == 0 else request.seeds[index]
+        # Greedy requests carry seeds, too: only what is asked decides how they go.
+        greedy = request.sampling.temperature == 0
+        seed = f"{asked}/{draft}" if greedy else request.seeds[index]
         rng = Random(hashlib.sha256(f"{question}/{seed}".encode()).hexdigest())
         right = rng.random() < self.skills.get(request.adapter, BASE_SKILL)
-        if task.endswith("\nCheck:"):
-            return self.critique(prompt, task.removesuffix("\nCheck:"), right)
+        if asked == "Check:":
+            return self.critique(prompt, draft.removesuffix("\nCheck:"), right)
         if request.prefix:
             return self.go_on(prompt, request.prefix)
         return "\n".join(solve_from(prompt) if right else plant(prompt, rng)[0])

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from loop.recipe import recipes
 from tests.webapp.iterations import support
 from tests.webapp.iterations.scripted_worker import Workers
 from webapp.iterations.models import Iteration, WorkUnit
@@ -50,7 +51,7 @@ def run(project, *more):
         (["--project=nowhere", "--recipe=rest-em"], "no project called 'nowhere'"),
         (
             ["--recipe=rest"],
-            "no recipe called 'rest'; there are: rest-em, self, self-refine, step-dpo",
+            f"no recipe called 'rest'; there are: {', '.join(sorted(recipes()))}",
         ),
         (["--recipe=rest-em", "--set=annotate.take"], "--set annotate.take: expected KEY=VALUE"),
         (

@@ -65,7 +65,7 @@ def test_rest_em_from_prompts_to_promotion(workers, project, settings):
     assert set(samples.values_list("prompt__split", flat=True)) == {"train"}
     counts = iteration.counts
     everything = Response.objects.filter(iteration=iteration)
-    assert counts["prompts"] == 20
+    assert (counts["prompts"], counts["failed_prompts"]) == (20, 0)
     assert counts["sampled"] == everything.count()
     assert counts["verified"] == everything.filter(verdict="right").count()
     assert counts["annotated"] == 8
@@ -157,6 +157,7 @@ def test_self_learns_critique_and_refinement_and_replays(workers, project):
     first, _ = whole(workers, project, recipe("rest-em", "gate.min_effect=1"))  # held: half is still wrong
     second, done = whole(workers, project, recipe("self"))
     assert done.count("generate") == 3
+    assert second.counts["failed_prompts"] == 0
     kinds = set(Example.objects.filter(iteration=second).values_list("kind", flat=True))
     assert RowKind.CRITIQUE.value in kinds
     assert kinds <= {"sample", "trajectory", "critique", "refinement"}

@@ -48,10 +48,13 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     )
     verdicts = Counter(Response.objects.filter(iteration=source).values_list("verdict", flat=True))
     kept = dropped.pop("kept", 0)
+    generated = source.units.filter(kind="generate").values_list("result", flat=True)
     iteration.dataset_version = dataset
     iteration.counts = {
         **iteration.counts,
         "prompts": len(materials),
+        # Where the method itself broke: many are a fault, which must not look like a low yield.
+        "failed_prompts": sum(result.get("failed_prompts", 0) for result in generated),
         "sampled": sum(verdicts.values()),
         "verified": verdicts["right"],
         "annotated": source.tasks.filter(answers__gt=0).count(),
