@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -13,6 +14,12 @@ from webapp import events
 from webapp.events import APPLICATION, CHANNEL, Hub, notify, ticket_for, with_events
 
 TIMEOUT = 10
+
+
+def play(scene):
+    """Run a coroutine in a thread of its own: browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, scene).result()
 
 
 async def django_app(scope, receive, send):
@@ -96,7 +103,7 @@ def test_a_client_hears_its_own_project_only():
             await say({"project": 7, "iteration": 1, "what": "stage"})
             assert await stream.news() == {"project": 7, "iteration": 1, "what": "stage"}
 
-    asyncio.run(scene())
+    play(scene())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -109,7 +116,7 @@ def test_an_iterations_page_hears_that_iteration_only():
             await say({"project": 7, "iteration": 2, "what": "progress"})
             assert (await stream.news())["what"] == "progress"
 
-    asyncio.run(scene())
+    play(scene())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -140,7 +147,7 @@ def test_many_clients_share_one_connection_and_the_last_one_closes_it():
                 return
         pytest.fail("the listening connection stayed open")
 
-    asyncio.run(scene())
+    play(scene())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -158,7 +165,7 @@ def test_a_lost_connection_comes_back_and_every_page_looks_once():
             await say({"project": 1, "what": "stage"})
             assert (await stream.news())["what"] == "stage"
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_tickets(monkeypatch):
@@ -167,14 +174,14 @@ def test_tickets(monkeypatch):
         return (await stream.start())["status"], await stream.body()
 
     good = ticket_for(project_id=1)
-    assert asyncio.run(ask("/events/forged")) == (403, "This ticket is not valid.")
-    assert asyncio.run(ask(f"/events/{good[:-1]}x"))[0] == 403
-    assert asyncio.run(ask(f"/events/{TimestampSigner(salt='events').sign('no numbers')}"))[0] == 403
-    assert asyncio.run(ask(f"/events/{TimestampSigner(salt='else').sign('1.0')}"))[0] == 403
-    assert asyncio.run(ask(f"/events/{good}", "POST"))[0] == 405
-    assert asyncio.run(ask("/projects/")) == (418, "django")
+    assert play(ask("/events/forged")) == (403, "This ticket is not valid.")
+    assert play(ask(f"/events/{good[:-1]}x"))[0] == 403
+    assert play(ask(f"/events/{TimestampSigner(salt='events').sign('no numbers')}"))[0] == 403
+    assert play(ask(f"/events/{TimestampSigner(salt='else').sign('1.0')}"))[0] == 403
+    assert play(ask(f"/events/{good}", "POST"))[0] == 405
+    assert play(ask("/projects/")) == (418, "django")
     monkeypatch.setattr(events, "TICKET_LIFE", -1)
-    assert asyncio.run(ask(f"/events/{good}"))[0] == 410
+    assert play(ask(f"/events/{good}"))[0] == 410
 
 
 def test_a_slow_client_is_told_once_that_it_missed_something():
@@ -190,7 +197,7 @@ def test_a_slow_client_is_told_once_that_it_missed_something():
                 hub.publish(unreadable)
             assert queue.empty()
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_a_quiet_stream_is_kept_alive(monkeypatch):
@@ -210,7 +217,7 @@ def test_a_quiet_stream_is_kept_alive(monkeypatch):
         ]
         await stream.leave()
 
-    asyncio.run(scene())
+    play(scene())
 
 
 def test_the_connection_uses_what_django_uses(settings, monkeypatch):
