@@ -110,7 +110,7 @@ def test_by_keyboard_alone(page, live_server, past):
 
 def test_every_control_can_be_reached_with_tab(page, live_server, past):
     page.goto(f"{live_server.url}/projects/here/iterations/3/")
-    wanted = page.locator("#live a, #live button").count()
+    wanted = page.locator('#live a, #live button, #live [tabindex="0"]').count()
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")

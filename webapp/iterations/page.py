@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,15 @@ UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, S
 # By containment: `exclude(meta__domain=…)` would let prompts without a domain pass.
 BUILT_IN = {"domain": "arithmetic"}
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
+DOING = {
+    "prepare": "Choosing prompts and pinning the champion",
+    "generate": "The model answers the prompts",
+    "annotate": "Preparing tasks for people",
+    "curate": "Turning answers into examples",
+    "finetune": "Training an adapter",
+    "evaluate": "Measuring challenger and champion on the same prompts",
+    "promote": "The gate decides",
+}
 WHAT = {
     "generate": "prompts",
     "continue": "corrections continued",
@@ -50,6 +59,7 @@ def iteration_for(project: Project, number: int) -> Iteration:
         project.iterations.select_related(
             "champion", "challenger", "dataset_version", "started_by", "control_of"
         )
+        .prefetch_related("transitions")
         .filter(number=number)
         .first()
     )
@@ -87,6 +97,10 @@ class StageView:
     state: str  # done, now, waiting, paused, failed, cancelled, skipped, next
     seconds: float | None
     work: list[Work]
+
+    @property
+    def doing(self) -> str:
+        return DOING[self.stage]
 
     @property
     def sign(self) -> str:
@@ -245,8 +259,3 @@ def actions_of(iteration: Iteration) -> set[str]:
     if may_simulate(iteration):
         actions.add("simulate")
     return actions
-
-
-def people_seconds(stages: Iterable[StageView]) -> float | None:
-    """How long it waited for people."""
-    return next((s.seconds for s in stages if s.stage == Stage.ANNOTATE.value), None)

@@ -108,6 +108,11 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
         "dropped": page.dropped_of(iteration.counts),
         "curve": page.loss_curve(iteration),
         "decision": iteration.decision,
+        "controls": list(iteration.controls.select_related("challenger")),
+        "transitions": list(iteration.transitions.all()),
+        "may_control": may_lead
+        and iteration.stage == Stage.DONE.value
+        and iteration.arm == Iteration.Arm.MAIN,
     }
 
 
@@ -115,13 +120,7 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
 @require_GET
 def iteration(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     found = page.iteration_for(project, number)
-    context = _live_context(found, project)
-    context |= {
-        "controls": list(found.controls.select_related("challenger")),
-        "transitions": list(found.transitions.all()),
-        "may_control": context["may_lead"]
-        and found.stage == Stage.DONE.value
-        and found.arm == Iteration.Arm.MAIN,
+    context = _live_context(found, project) | {
         "live_url": f"/events/{ticket_for(project_id=project.pk, iteration_id=found.pk)}",
         "fragment_url": reverse("iteration_live", args=[project.slug, number]),
     }
