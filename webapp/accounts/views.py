@@ -18,7 +18,9 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
 
-def locked_out(request: HttpRequest, credentials: dict[str, Any] | None, *args: Any, **kwargs: Any) -> HttpResponse:
+def locked_out(
+    request: HttpRequest, credentials: dict[str, Any] | None, *args: Any, **kwargs: Any
+) -> HttpResponse:
     """After too many wrong passwords for one name from one address (django-axes calls this)."""
     cool_off = get_cool_off()
     minutes = round(cool_off.total_seconds() / 60) if cool_off else None
