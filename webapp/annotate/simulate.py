@@ -31,7 +31,7 @@ def annotators_simulate(
 ) -> int:
     """Let ``people`` simulated annotators answer every open task of the iteration; returns how many answers.
 
-    The same (seed, task, annotator) always gives the same answer. Tasks that want more different people
+    The same seed always gives the same answers, whoever claims what. Tasks that want more different people
     than there are stay open.
 
     Raises:
@@ -49,15 +49,15 @@ def annotators_simulate(
             f"prompt {foreign.prompt_id} is not of the built-in {DOMAIN} domain, so no program knows its "
             "answer: only people can annotate this iteration"
         )
-    annotators = [(k, _annotator(iteration.project, k)) for k in range(1, people + 1)]
+    annotators = [_annotator(iteration.project, number) for number in range(1, people + 1)]
     answers = 0
     while annotators:  # in turns, so that each gets a fair share
-        for number, user in list(annotators):
+        for user in list(annotators):
             claim = assignment_claim(user=user, project=iteration.project, iteration=iteration)
             if claim is None:
-                annotators.remove((number, user))
+                annotators.remove(user)
                 continue
-            _answer(claim, user, error_rate=error_rate, seed=seed, number=number)
+            _answer(claim, user, error_rate=error_rate, seed=seed)
             answers += 1
     return answers
 
@@ -77,10 +77,9 @@ def _annotator(project: Project, number: int) -> User:
     return user
 
 
-def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int, number: int) -> None:
+def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int) -> None:
     task = claim.task
-    # A seed of their own: two annotators of one task err independently.
-    own = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8], "big")
+    own = answer_seed(seed, task)
     answer = _steps if task.kind == TaskKind.STEP_CRITIQUE else _preference
     annotation_submit(
         user=user,
@@ -88,6 +87,12 @@ def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int, numb
         submit_key=uuid.uuid5(_KEYS, f"{task.pk}/{user.pk}"),
         payload=answer(task, error_rate, own),
     )
+
+
+def answer_seed(seed: int, task: AnnotationTask) -> int:
+    """By the task and how many answers it has: two answers to one task err independently, and who
+    happens to claim it (after a restart, say) changes nothing."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{task.answers}".encode()).digest()[:8], "big")
 
 
 def _steps(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:

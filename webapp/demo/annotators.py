@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
-from hashlib import sha256
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +21,7 @@ from loop.domains.arithmetic.annotator import annotate_preference, annotate_step
 from loop.records import Origin, Prompt, Response, Step
 from webapp.accounts.models import User
 from webapp.annotate.models import AnnotationTask
+from webapp.annotate.simulate import answer_seed
 from webapp.projects.models import Project, Role
 from webapp.projects.services import member_set
 
@@ -81,18 +81,17 @@ def answer_all(
 ) -> int:
     """Let every browser answer in turn until nothing is left for any of them; returns the answers given."""
     answers = 0
-    working = list(enumerate(browsers, 1))
+    working = list(browsers)
     while working:
-        for number, browser in list(working):
+        for browser in list(working):
             item = browser.post(f"/api/projects/{project.slug}/tasks/next", {})["item"]
             if item is None:
-                working.remove((number, browser))
+                working.remove(browser)
                 continue
             task = AnnotationTask.objects.select_related("prompt").get(pk=item["task"])
-            own = int.from_bytes(sha256(f"{seed}/{number}".encode()).digest()[:8], "big")
             body = {
                 "submit_key": str(uuid.uuid5(_KEYS, f"{item['task']}/{browser.username}")),
-                "payload": _answer(item, task.prompt.record(), error_rate, own),
+                "payload": _answer(item, task.prompt.record(), error_rate, answer_seed(seed, task)),
             }
             browser.post(f"/api/assignments/{item['token']}/submit", body)
             answers += 1
