@@ -1,6 +1,7 @@
 """Whole situations for page tests: a project with a past, built from the small factories."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from django.db import transaction
 
@@ -91,7 +92,7 @@ def finished(project: Project, version: ModelVersion, **values: object) -> Itera
             **values,
         },
     )
-    for left, entered in zip(MOVES, MOVES[1:], strict=False):
+    for left, entered in pairwise(MOVES):
         Transition.objects.create(
             iteration=iteration, from_stage=left, to_stage=entered, because="it was due"
         )
