@@ -9,15 +9,19 @@ from random import Random
 from loop.dialects.terse import Terse
 from loop.domains.arithmetic.check import judge, solve_from
 from loop.domains.arithmetic.generate import LEVELS, family_of, prompt_from, split_of
-from loop.domains.arithmetic.mistakes import plant
+from loop.domains.arithmetic.mistakes import habitual, plant
 from loop.domains.arithmetic.story import compose
 from loop.records import Author, Critique, Mark, Message, Prompt, Response, Split, Verdict
 
 TERSE = Terse()
 # Shares of the examples. A rewrite comes with its critique in one conversation: both learnt in one pass.
-SHARES = {"solve": 0.40, "refine": 0.42, "judge": 0.18}
+SHARES = {"solve": 0.36, "refine": 0.46, "judge": 0.18}
 # Drafts with an error are the more instructive ones: most steps are right even in them.
 WRONG_DRAFTS = 0.65
+# The solutions it learns to write hold common mistakes, as any large corpus does: where one of two bad habits
+# bears on a problem, this share of the solutions follows it. That is the headroom: the critic learns from the
+# truth, so the model can see what it does wrong, and samples hold the right way too.
+HABIT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def examples(
 
 def _example(action: str, prompt: Prompt, drafts: Sequence[str], rng: Random) -> Example | None:
     if action == "solve":
-        return Example(TERSE.solve(prompt), "\n".join(solve_from(prompt)), action)
+        wrong = habitual(prompt) if rng.random() < HABIT else None
+        return Example(TERSE.solve(prompt), "\n".join(wrong or solve_from(prompt)), action)
     first = response_of(prompt, drafts[0])
     truth = true_critique(prompt, first)
     if action == "refine":

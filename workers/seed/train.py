@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-STEPS = 2000
+STEPS = 2600
 BATCH = 32  # examples
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 WARM_UP = 100
-OWN_SAMPLES_AT = 0.7  # share of the steps after which the model's own samples join
+OWN_SAMPLES_AT = 0.55  # share of the steps after which the model's own samples join
 OWN_PROMPTS, OWN_PER_PROMPT = 1500, 4
 SHAPE = {
     "hidden_size": 128,

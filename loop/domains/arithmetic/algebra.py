@@ -33,7 +33,8 @@ class Formula:
 
     @property
     def children(self) -> tuple[Formula, Formula]:
-        assert self.left is not None and self.right is not None, "a bare number has no children"
+        assert self.left is not None, "a bare number has no children"
+        assert self.right is not None, "a bare number has no children"
         return self.left, self.right
 
 

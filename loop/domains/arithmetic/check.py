@@ -134,7 +134,9 @@ def _judge_step(problem: Problem, known: Known, step: str) -> tuple[Mark, str, s
     if not new and not restated:
         return Mark.WRONG, WRONG_OPERATION, ""
     if value != Fraction(equation[2]):
-        return Mark.WRONG, WRONG_RESULT, f"{equation[1].strip()} = {number_text(value)}"
+        # 17 / 3 may be part of a valid route, but nobody should be told to go on with 5.6667.
+        better = f"{equation[1].strip()} = {number_text(value)}" if value.denominator == 1 else ""
+        return Mark.WRONG, WRONG_RESULT, better
     for fingerprint in new:
         known.add(fingerprint, value)
     # 6 * 2 may stand for two quantities of the story; said as often as that, it is no repetition.
@@ -186,7 +188,7 @@ def _nearest(step: str, options: list[str]) -> str:
 
 
 def _needs(option: str, earlier: list[str]) -> bool:
-    inputs = _NUMBER.findall(option.split("=")[0])
+    inputs = _NUMBER.findall(option.split("=", maxsplit=1)[0])
     return any(e.rsplit("= ", 1)[1] in inputs for e in earlier)
 
 

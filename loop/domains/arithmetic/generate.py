@@ -24,7 +24,7 @@ PROJECT_SEED = 2718
 
 
 def family_of(story: Story) -> str:
-    """The name shared by all problems with this calculation: hash of the program with its numbers in place."""
+    """The name shared by all problems with this calculation: a hash of program and numbers."""
     parts = []
     for op, *operands in story.program:
         named = [o if o[0] == "s" else str(story.of(o)) for o in operands]
