@@ -80,13 +80,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests share one process (one Chromium at a time), and are skipped where there is none."""
+    """Tests with torch come first: they are the longest. Browser tests come last, a file at a time.
+
+    Playwright leaves an event loop running in its process; what is run there afterwards could not have one
+    of its own. Without a Chromium they are skipped.
+    """
     missing = shutil.which("chromium") is None
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
             if missing:
                 item.add_marker(pytest.mark.skip(reason=_REASONS["browser"]))
+
+    def turn(item: pytest.Item) -> int:
+        group = item.get_closest_marker("xdist_group")
+        name = str(group.args[0]) if group and group.args else ""
+        return 0 if name == "torch" else 2 if name.startswith("browser") else 1
+
+    items.sort(key=turn)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -53,7 +53,9 @@ def manage(layout: Layout, words: list[str]) -> int:
 def test(layout: Layout, words: list[str]) -> int:
     """run the tests (words are passed to pytest)"""
     install.setup(layout, quiet=True)
-    spread = [] if any(w.startswith("-n") for w in words) else ["-n", "2", "--dist", "loadgroup"]
+    # In the order of tests/conftest.py: what needs a process to itself stands last.
+    two = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    spread = [] if any(w.startswith("-n") for w in words) else two
     return _words(layout, [layout.python, "-m", "pytest", *spread, *words])
 
 
