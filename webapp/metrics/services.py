@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -65,7 +65,7 @@ def metric_set(
     )
 
 
-def _rate(iteration: Iteration, name: str, outcomes: list[bool | None]) -> None:
+def _rate(iteration: Iteration, name: str, outcomes: Sequence[bool | None]) -> None:
     rate = accuracy(outcomes)
     metric_set(
         iteration=iteration,
@@ -117,7 +117,7 @@ def _annotated(iteration: Iteration) -> None:
     answers = Annotation.objects.filter(
         task__iteration=iteration, seconds__isnull=False, user__is_simulated=False
     )
-    seconds = list(answers.values_list("seconds", flat=True))
+    seconds = [s for s in answers.values_list("seconds", flat=True) if s is not None]
     if seconds:
         metric_set(
             iteration=iteration, name="seconds_per_answer", value=median(seconds), n=len(seconds), unit="s"
