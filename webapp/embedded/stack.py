@@ -1,5 +1,6 @@
 """What `up` and `demo` run: the servers, migrations, the web server, the workers, the scheduler."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 
 from webapp.embedded import checks, processes
 from webapp.embedded.layout import Layout
-from webapp.embedded.locks import FileLock
+from webapp.embedded.locks import FileLock, held
 from webapp.embedded.postgres import SYSTEM_STATE
 from webapp.embedded.refusal import Refusal
 from webapp.embedded.services import Services, running
@@ -22,6 +23,17 @@ from webapp.embedded.supervisor import Program, Stopped, Supervisor
 # One thread each for the model and the trainer: CUDA forbids forked pools, and both use all cores.
 WORKER_THREADS = {"model": 1, "train": 1, "light": 2}
 WEB_SECONDS = 60.0
+# Commands of Django's that make the tables, or read none.
+NEEDS_NO_TABLES = (
+    "migrate",
+    "makemigrations",
+    "showmigrations",
+    "sqlmigrate",
+    "check",
+    "help",
+    "shell",
+    "dbshell",
+)
 
 
 def read_state(layout: Layout) -> dict[str, Any]:
@@ -228,6 +240,23 @@ def _wipe(layout: Layout) -> None:
     layout.make()
 
 
+def _migrate(layout: Layout, services: Services) -> None:
+    """Bring the database's tables up to date, once per database and set of migrations."""
+    database = services.environment()["DATABASE_URL"]
+    if services.postgres:  # a cluster made anew is another database at the same address
+        database += str((services.postgres.data / "PG_VERSION").stat().st_mtime_ns)
+    names = sorted(str(p.relative_to(layout.root)) for p in layout.root.glob("webapp/*/migrations/0*.py"))
+    wanted = hashlib.sha256("\n".join([database, *names]).encode()).hexdigest()
+    stamp = layout.run / "migrated"
+    with held(layout.run / "migrate.lock"):
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        argv = [str(a) for a in _manage(layout, "migrate", "--no-input", "-v", "0")]
+        if subprocess.run(argv, env=services.environment(), cwd=layout.root).returncode:
+            raise Refusal("The database could not be migrated; the lines above say why.")
+        stamp.write_text(wanted)
+
+
 def manage(layout: Layout, words: list[str]) -> int:
     """`manage.py` with the services of a running `up`, else with its own for as long as it takes."""
     layout.make()
@@ -244,6 +273,8 @@ def manage(layout: Layout, words: list[str]) -> int:
             os.environ[name] = state[name]  # the running one was started with a server from outside
     services = Services.of(layout)
     with running(services):
+        if words and words[0] not in NEEDS_NO_TABLES:
+            _migrate(layout, services)
         command = subprocess.Popen([str(a) for a in _manage(layout, *words)], env=services.environment())
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command itself gets Ctrl-C and decides
         signal.signal(signal.SIGTERM, lambda *_: command.terminate())

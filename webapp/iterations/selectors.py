@@ -44,6 +44,12 @@ def work_progress(iteration: Iteration) -> str:
     return f"{iteration} {iteration.stage}: {', '.join(parts) or iteration.status}"
 
 
+def unclaimed(iteration: Iteration) -> bool:
+    """Whether it has machine work and nobody has taken any of it yet, as when no worker runs."""
+    states = list(iteration.units.values_list("attempt", flat=True))
+    return bool(states) and not any(states)
+
+
 def stage_seconds(iteration: Iteration) -> dict[str, float]:
     """Wall-clock seconds spent in each stage that was left, by the transition log."""
     seconds: dict[str, float] = {}

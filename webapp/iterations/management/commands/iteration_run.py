@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from loop.recipe import Recipe, RecipeError, recipe_named, recipe_parse
 from loop.stages import Status
 from webapp.iterations.models import Iteration
-from webapp.iterations.selectors import iteration_report, work_progress
+from webapp.iterations.selectors import iteration_report, unclaimed, work_progress
 from webapp.iterations.services import IterationError, iteration_start
 from webapp.projects.models import Project
 
+PATIENCE = 15.0  # seconds until a queue that nobody looks at is worth a word
 ENDED = {Status.DONE.value, Status.FAILED.value, Status.CANCELLED.value}
 
 
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         return found
 
     def _wait(self, iteration: Iteration, *, quiet: bool) -> None:
-        said = ""
+        said, since, warned = "", time.monotonic(), False
         while True:
             iteration.refresh_from_db()
             line = work_progress(iteration)
@@ -86,6 +87,9 @@ class Command(BaseCommand):
                 said = line
             if iteration.status in ENDED:
                 return
+            if not warned and time.monotonic() - since > PATIENCE and unclaimed(iteration):
+                self.stderr.write("no worker has taken the work yet: is `./run up` running?")
+                warned = True
             time.sleep(0.5)
 
 
