@@ -23,6 +23,7 @@ from webapp.embedded.supervisor import Program, Stopped, Supervisor
 # One thread each for the model and the trainer: CUDA forbids forked pools, and both use all cores.
 WORKER_THREADS = {"model": 1, "train": 1, "light": 2}
 WEB_SECONDS = 60.0
+MIGRATED = "migrated"  # in the run folder: which tables the database has
 # Commands of Django's that make the tables, or read none.
 NEEDS_NO_TABLES = (
     "migrate",
@@ -106,6 +107,7 @@ def _start(
     services.start_under(supervisor)
     if supervisor.run_once("migrate", _manage(layout, "migrate", "--no-input", "-v", "1"), env, layout.root):
         raise Refusal(f"The database could not be migrated; {layout.log / 'migrate.log'} says why.")
+    (layout.run / MIGRATED).write_text(_tables_sha(layout, services))
     if (
         seed
         and _has_command(layout.root, "bootstrap")
@@ -240,14 +242,18 @@ def _wipe(layout: Layout) -> None:
     layout.make()
 
 
-def _migrate(layout: Layout, services: Services) -> None:
-    """Bring the database's tables up to date, once per database and set of migrations."""
+def _tables_sha(layout: Layout, services: Services) -> str:
+    """Names the database and the migrations it should have had."""
     database = services.environment()["DATABASE_URL"]
     if services.postgres:  # a cluster made anew is another database at the same address
         database += str((services.postgres.data / "PG_VERSION").stat().st_mtime_ns)
     names = sorted(str(p.relative_to(layout.root)) for p in layout.root.glob("webapp/*/migrations/0*.py"))
-    wanted = hashlib.sha256("\n".join([database, *names]).encode()).hexdigest()
-    stamp = layout.run / "migrated"
+    return hashlib.sha256("\n".join([database, *names]).encode()).hexdigest()
+
+
+def _migrate(layout: Layout, services: Services) -> None:
+    """Bring the database's tables up to date, once per database and set of migrations."""
+    stamp, wanted = layout.run / MIGRATED, _tables_sha(layout, services)
     with held(layout.run / "migrate.lock"):
         if stamp.is_file() and stamp.read_text() == wanted:
             return
