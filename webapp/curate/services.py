@@ -101,7 +101,7 @@ def dataset_freeze(
     """
     unique = list({e.row_sha: e for e in examples}.values())
     digest = sha256("\n".join(e.row_sha for e in unique).encode()).hexdigest()
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     same = DatasetVersion.objects.filter(project=project, sha256=digest, iteration=iteration_id).first()
     if same:
         return same

@@ -45,7 +45,8 @@ def model_register(
     ``hashes`` may carry base_sha, tokenizer_sha and template_sha (hex sha256).
     """
     # One registration at a time per project keeps the numbers gapless and the names unique.
-    Project.objects.select_for_update().get(pk=project.pk)
+    # No key of the row changes: rows that refer to it may still be written meanwhile.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     number = (ModelVersion.objects.filter(project=project).aggregate(m=Max("number"))["m"] or 0) + 1
     return ModelVersion.objects.create(
         project=project,
@@ -123,7 +124,7 @@ def version_hashes_check(*, version: ModelVersion, hashes: Mapping[str, str]) ->
 @transaction.atomic
 def base_register(*, project: Project) -> ModelVersion:
     """The bare base model as version 1 and first champion. A repeat returns the version there is."""
-    project = Project.objects.select_for_update().get(pk=project.pk)
+    project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if project.champion:
         return project.champion
     version = model_register(project=project, status=Status.CHAMPION)
@@ -142,7 +143,7 @@ def _move_champion(
     iteration_id: int | None,
     by: User | None,
 ) -> Promotion:
-    locked = Project.objects.select_for_update().get(pk=project.pk)
+    locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if to.project_id != locked.pk:
         raise RegistryError(f"{to.name} belongs to another project")
     if to.status == Status.CONTROL:
@@ -268,7 +269,9 @@ def outcomes_store(*, evaluation: Evaluation, outcomes: Iterable[tuple[int, str,
 
 def evaluation_finish_if_complete(*, evaluation: Evaluation) -> bool:
     """Close the evaluation once every prompt has its outcome. True when this call or an earlier one did."""
-    locked = Evaluation.objects.select_for_update().get(pk=evaluation.pk)
+    # Two workers that stored outcomes both hold a key lock on this row: a full lock would make each wait
+    # for the other.
+    locked = Evaluation.objects.select_for_update(no_key=True).get(pk=evaluation.pk)
     verdicts = list(locked.outcomes.values_list("verdict", flat=True))
     if len(verdicts) < locked.size:
         return False

@@ -1,10 +1,12 @@
 """The same thing done at the same moment by several: real threads, real connections, one winner."""
 
 from collections import Counter
+from threading import Barrier
 
 import pytest
 from django.db import transaction
 
+from tests import factories as make
 from tests.webapp.iterations import support
 from webapp.iterations.models import Iteration, Transition, WorkUnit
 from webapp.iterations.services import (
@@ -16,6 +18,7 @@ from webapp.iterations.services import (
     open_iterations_tick,
     unit_claim,
 )
+from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
 from webapp.traces.models import Response
 
@@ -117,3 +120,20 @@ def test_steering_while_units_complete_never_deadlocks(monkeypatch, change):
     assert Response.objects.count() == 2 * states["done"]
     assert iteration.status == {iteration_cancel: "cancelled", iteration_pause: "paused"}[change]
     assert iteration_tick(iteration_id=iteration.pk) == 0
+
+
+def test_two_workers_close_one_evaluation_without_waiting_for_each_other():
+    version = registry.base_register(project=make.project_make())
+    prompts = [make.prompt_make(version.project, split="heldout").pk for _ in range(2)]
+    made = registry.evaluation_for(version=version, split="heldout", sha="x", sampling={}, size=2)
+    both_stored = Barrier(2, timeout=10)
+
+    def work(prompt):
+        with transaction.atomic():
+            registry.outcomes_store(evaluation=made, outcomes=[(prompt, "right", None)])
+            both_stored.wait()
+            return registry.evaluation_finish_if_complete(evaluation=made)
+
+    assert sorted(support.together([lambda p=p: work(p) for p in prompts])) == [False, True]
+    made.refresh_from_db()
+    assert (made.done, made.n) == (True, 2)

@@ -83,9 +83,8 @@ def decide(
 
 def _still_champion(version: ModelVersion) -> bool:
     """Locks the project, so that the answer holds until the decision is committed."""
-    return (
-        Project.objects.select_for_update(of=("self",)).get(pk=version.project_id).champion_id == version.pk
-    )
+    project = Project.objects.select_for_update(no_key=True).get(pk=version.project_id)
+    return project.champion_id == version.pk
 
 
 def _rows(version: ModelVersion, split: str, ids: list[int], sampling: Mapping[str, Any]) -> Rows:

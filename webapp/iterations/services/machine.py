@@ -70,9 +70,10 @@ def iteration_tick(*, iteration_id: int) -> int:
 
 @transaction.atomic
 def _move_if_due(iteration_id: int) -> bool:
-    # Skip when another tick holds the row: it will see what we saw.
+    # Skip when another tick holds the row: it will see what we saw. No key lock: a worker that stores
+    # responses refers to the row, and must neither wait for a tick nor make one look away.
     iteration = (
-        Iteration.objects.select_for_update(skip_locked=True, of=("self",))
+        Iteration.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         .select_related("project", "champion", "control_of")
         .filter(pk=iteration_id, status__in=OPEN)
         .first()
@@ -88,7 +89,7 @@ def _move_if_due(iteration_id: int) -> bool:
 
 @transaction.atomic
 def _fail(iteration_id: int, why: str) -> None:
-    iteration = Iteration.objects.select_for_update(of=("self",)).get(pk=iteration_id)
+    iteration = Iteration.objects.select_for_update(no_key=True).get(pk=iteration_id)
     if iteration.status in OPEN:
         iteration.status = Status.FAILED.value
         iteration.problem = f"{iteration.stage}: {why}"[:2000]

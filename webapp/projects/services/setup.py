@@ -160,9 +160,8 @@ def guidelines_add(*, project: Project, text: str, by: User | None = None) -> Gu
     """
     if not text.strip():
         raise ProjectError("guidelines need some text")
-    Project.objects.select_for_update(of=("self",)).get(
-        pk=project.pk
-    )  # one writer at a time: numbers have no gap
+    # One writer at a time: numbers have no gap.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = GuidelineVersion.objects.filter(project=project).aggregate(n=Max("number"))["n"] or 0
     version = GuidelineVersion.objects.create(project=project, number=newest + 1, text=text, created_by=by)
     audit_record(project=project, actor=by, verb="guidelines written", target=f"version {version.number}")
