@@ -52,6 +52,11 @@ def annotation_for(user: User, pk: int) -> Annotation:
     )
 
 
+def tasks_open(iteration: Iteration) -> bool:
+    """Whether any task of the iteration still wants an answer."""
+    return AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN).exists()
+
+
 def iteration_progress(iteration: Iteration) -> tuple[int, int]:
     """Answers given and answers wanted. A closed task wants no more than it got."""
     tasks = AnnotationTask.objects.filter(iteration=iteration)

@@ -5,7 +5,8 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
-from webapp.annotate.models import Annotation, TaskState
+from webapp.annotate.models import Annotation
+from webapp.annotate.selectors import tasks_open
 from webapp.annotate.signals import annotation_submitted
 from webapp.events import notify
 from webapp.iterations.services import iteration_tick
@@ -18,5 +19,5 @@ def on_answer(annotation: Annotation, **_: Any) -> None:
     if iteration is None:
         return
     notify(project_id=task.project_id, iteration_id=iteration.pk, what="annotation")
-    if not iteration.tasks.filter(state=TaskState.OPEN).exists():
+    if not tasks_open(iteration):
         transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))

@@ -155,3 +155,27 @@ def test_an_iteration_that_cannot_move_fails_alone_and_can_be_retried():
     assert iteration_tick(iteration_id=broken.pk) == 1
     broken.refresh_from_db()
     assert (broken.stage, broken.status, broken.problem) == ("generate", "running", "")
+
+
+def test_a_failed_iteration_is_not_taken_up_beside_a_new_one():
+    failed = at(Stage.GENERATE, Status.FAILED)
+    newer = support.start(support.project_with_prompts())
+    Iteration.objects.filter(pk=newer.pk).update(project=failed.project, number=2)
+    with pytest.raises(IterationError, match="Iteration 2 is still open"):
+        iteration_retry(iteration=failed, by=None)
+    iteration_cancel(iteration=newer, by=None)
+    iteration_retry(iteration=failed, by=None)
+
+
+def test_a_recipe_that_needs_a_checker_does_not_start_without_one():
+    project = support.project_with_prompts()
+    project.prompts.update(verifier="")
+    with pytest.raises(IterationError, match=r"no train prompt of .* names one"):
+        support.start(project)
+    support.start(project, support.small("lmsi"))
+
+
+def test_only_recipes_that_train_on_continuations_pay_for_them():
+    iteration = support.start(recipe=support.small("lmsi"), simulate_annotators=True)
+    support.work_until(iteration, "curate")
+    assert not iteration.units.filter(kind="continue").exists()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loop.records import Split
+from loop.records import RowKind, Split
 from loop.stages import Stage, Status
 from webapp.annotate import selectors as annotate_selectors
 from webapp.annotate import services as annotate_services
@@ -27,6 +27,8 @@ Due = tuple[Stage, str] | None
 PROMPTS_PER_UNIT = 100
 PROMPTS_PER_EVALUATION = 300
 CONTINUATIONS_PER_UNIT = 64
+# The rows that are made of continuations; no other recipe pays for them.
+CONTINUED = {RowKind.TRAJECTORY, RowKind.REFINEMENT, RowKind.STEP_PAIR}
 
 
 def slices(items: list[Any], size: int) -> list[list[Any]]:
@@ -118,9 +120,9 @@ def simulation_plan(iteration: Iteration) -> None:
 
 
 def _annotate_due(iteration: Iteration) -> Due:
-    answers, wanted = annotate_selectors.iteration_progress(iteration)
-    if answers < wanted:
+    if annotate_selectors.tasks_open(iteration):  # asked every second: an index probe, not a sum over tasks
         return None
+    answers, wanted = annotate_selectors.iteration_progress(iteration)
     return Stage.CURATE, f"{answers} of {wanted} answers in" if wanted else "nothing to annotate"
 
 
@@ -130,7 +132,7 @@ def _annotate_due(iteration: Iteration) -> Due:
 def _curate_plan(iteration: Iteration) -> None:
     part = recipe_of(iteration).curate
     marked = []
-    if iteration.arm == Iteration.Arm.MAIN and part.continuations:
+    if iteration.arm == Iteration.Arm.MAIN and part.continuations and CONTINUED & set(part.rows):
         marked = curate_selectors.corrected_critique_ids(iteration)
     parts = slices(marked, CONTINUATIONS_PER_UNIT)
     units_add(

@@ -48,7 +48,7 @@ def iteration_start(
             the controlled iteration has not generated yet.
     """
     with transaction.atomic():
-        project = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
+        project = _refuse_if_busy(project.pk)
         _refuse_unless_startable(project, recipe, control_of)
         number = (Iteration.objects.filter(project=project).aggregate(m=Max("number"))["m"] or 0) + 1
         iteration = Iteration.objects.create(
@@ -68,12 +68,16 @@ def iteration_start(
     return iteration
 
 
-def _refuse_unless_startable(project: Project, recipe: Recipe, control_of: Iteration | None) -> None:
-    busy = Iteration.objects.filter(project=project).exclude(
-        status__in=[Status.DONE.value, Status.FAILED.value, Status.CANCELLED.value]
-    )
+def _refuse_if_busy(project_id: int) -> Project:
+    """The project, locked: of two that would open an iteration of it, the second sees the first's."""
+    project = Project.objects.select_for_update(no_key=True).get(pk=project_id)
+    busy = Iteration.objects.filter(project=project, status__in=[*OPEN, Status.PAUSED.value])
     if open_one := busy.first():
         raise IterationError(f"{open_one} is still open; let it finish or cancel it first")
+    return project
+
+
+def _refuse_unless_startable(project: Project, recipe: Recipe, control_of: Iteration | None) -> None:
     if control_of is not None:
         if control_of.arm != Iteration.Arm.MAIN or control_of.stage != Stage.DONE.value:
             raise IterationError("a control arm needs a finished iteration to control")
@@ -84,6 +88,11 @@ def _refuse_unless_startable(project: Project, recipe: Recipe, control_of: Itera
     if "reference" in recipe.needs and not train.exclude(reference=None).exclude(reference="").exists():
         raise IterationError(
             f"recipe {recipe.name} needs reference answers; no train prompt of {project} has one"
+        )
+    if "verifier" in recipe.needs and not train.exclude(verifier="").exists():
+        raise IterationError(
+            f"recipe {recipe.name} needs a checker; no train prompt of {project} names one"
+            " (prompts_import --verifier)"
         )
 
 
@@ -127,8 +136,13 @@ def iteration_cancel(*, iteration: Iteration, by: User | None) -> None:
 
 @transaction.atomic
 def iteration_retry(*, iteration: Iteration, by: User | None) -> None:
-    """Queue the failed stage's units again. Finished units are kept."""
+    """Queue the failed stage's units again. Finished units are kept.
+
+    Raises:
+        IterationError: it has not failed, or another iteration was started meanwhile.
+    """
     waiting = iteration.stage == Stage.ANNOTATE.value
+    _refuse_if_busy(iteration.project_id)
     _set_status(iteration, frm={Status.FAILED}, to=Status.WAITING if waiting else Status.RUNNING)
     iteration.units.filter(state=WorkUnit.State.FAILED).update(
         state=WorkUnit.State.QUEUED, attempt=0, token=None, error="", announced_at=None
