@@ -53,6 +53,7 @@ class Lease:
         self.token = token
         self._interval = interval or min(5.0, settings.WORK_UNIT_LEASE / 4)
         self._progress: dict[str, Any] = {}
+        self._counted = 0
         self._order = Order.GO_ON
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{unit_id}", daemon=True)
@@ -82,6 +83,12 @@ class Lease:
         """Remember progress; the next heartbeat carries it."""
         new = {"done": done, "total": total, "message": message, "progress": progress}
         self._progress |= {k: v for k, v in new.items() if v is not None}
+
+    def count(self, _finished: object) -> None:
+        """One more is done, e.g. as `run_method`'s ``on_trace``; stops here as `check` does."""
+        self._counted += 1
+        self.report(done=self._counted)
+        self.check()
 
     def check(self) -> None:
         """Stop here if the unit is not ours to work on any more.

@@ -31,6 +31,7 @@ def work(unit_id: int, token: object, kind: str) -> None:
     from webapp.iterations.selectors import unit_for_work
 
     unit = unit_for_work(unit_id)
+    unit.token = token  # ours, not what the row holds now: it may have been taken over since the claim
     stage = importlib.import_module(f"workers.stages.{'continuation' if kind == 'continue' else kind}")
     context = structlog.contextvars.bound_contextvars(unit=unit_id, kind=kind, iteration=unit.iteration_id)
     with context, Lease(unit_id, token) as lease:

@@ -38,8 +38,8 @@ def run(unit: Any, lease: Lease) -> None:
         adapter=version.adapter_name,
         run_key=f"{iteration.project.slug}/{iteration.number}/continue",
         seed=iteration.seed,
+        on_trace=lease.count,
     )
-    lease.check()
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:

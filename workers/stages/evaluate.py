@@ -32,17 +32,8 @@ def run(unit: Any, lease: Lease) -> None:
 def evaluate(evaluation: Any, prompt_ids: list[int], lease: Lease | None = None) -> list[Trace]:
     """Answer the prompts as the evaluation's model version; nothing is stored."""
     version = evaluation.model_version
-    finished = 0
-
-    def on_trace(_trace: Trace) -> None:
-        nonlocal finished
-        finished += 1
-        if lease is not None:
-            lease.report(
-                done=finished, total=len(prompt_ids), message=f"{version.name} on {evaluation.split}"
-            )
-            lease.check()
-
+    if lease is not None:
+        lease.report(done=0, total=len(prompt_ids), message=f"{version.name} on {evaluation.split}")
     return run_method(
         solve,
         prompt_records(prompt_ids),
@@ -52,7 +43,7 @@ def evaluate(evaluation: Any, prompt_ids: list[int], lease: Lease | None = None)
         model_name=version.name,
         adapter=version.adapter_name,
         run_key=f"evaluation/{evaluation.pk}",
-        on_trace=on_trace,
+        on_trace=lease.count if lease else None,
     )
 
 

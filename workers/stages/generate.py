@@ -6,7 +6,6 @@ from typing import Any
 
 from loop.dialects import dialect_named
 from loop.recipe import method_named
-from loop.records import Trace
 from loop.runtime import run_method
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import unit_completion
@@ -23,14 +22,6 @@ def run(unit: Any, lease: Lease) -> None:
     version = iteration.champion
     prompts = prompt_records(unit.payload["prompt_ids"])
     lease.report(done=0, total=len(prompts), message="sampling")
-    finished = 0
-
-    def on_trace(_trace: Trace) -> None:
-        nonlocal finished
-        finished += 1
-        lease.report(done=finished)
-        lease.check()
-
     traces = run_method(
         method.improve,
         prompts,
@@ -41,7 +32,7 @@ def run(unit: Any, lease: Lease) -> None:
         adapter=version.adapter_name,
         run_key=f"{iteration.project.slug}/{iteration.number}",
         seed=iteration.seed,
-        on_trace=on_trace,
+        on_trace=lease.count,
     )
     errors = [t.error for t in traces if t.error]
     if len(errors) == len(traces):
