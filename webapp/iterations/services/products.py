@@ -31,7 +31,8 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     source = iteration.control_of or iteration
     materials = materials_of(source.pk)
     if control:
-        materials = shuffle_verdicts(materials, iteration.seed)
+        accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
+        materials = shuffle_verdicts(materials, iteration.seed, rows=accepted)
     examples, dropped = examples_derive(
         project=iteration.project,
         iteration_id=iteration.pk,
@@ -39,6 +40,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         part=recipe.curate,
         dialect=dialect_named(iteration.project.dialect),
     )
+    kept = dropped.pop("kept", 0)
     replayed = _replayed(iteration, recipe)
     dataset = dataset_freeze(
         project=iteration.project,
@@ -47,7 +49,6 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         manifest={"dropped": dropped, "replayed": len(replayed), "arm": iteration.arm},
     )
     verdicts = Counter(Response.objects.filter(iteration=source).values_list("verdict", flat=True))
-    kept = dropped.pop("kept", 0)
     generated = source.units.filter(kind="generate").values_list("result", flat=True)
     iteration.dataset_version = dataset
     iteration.counts = {
@@ -76,7 +77,9 @@ def _replayed(iteration: Iteration, recipe: Recipe) -> list[Example]:
         project=iteration.project,
         iteration__arm=Iteration.Arm.MAIN,
         iteration__number__lt=(iteration.control_of or iteration).number,
-    ).order_by("id")
+    )
+    # What freezing reads; the rows' texts are read when the trainer's input is written.
+    earlier = earlier.order_by("id").only("row_sha", "kind", "accepted_by", "prompt_id")
     return list(
         earlier.filter(kind__in=PAIRS)
         if recipe.finetune.objective == "dpo"

@@ -44,7 +44,8 @@ def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
     for pk, prompt_id, verdict, logprobs, text in rows.iterator(chunk_size=2000):
         sure = sum(logprobs) / len(logprobs) if logprobs else -1e9
         items.append(Askable(str(pk), str(prompt_id), Verdict(verdict), sure))
-        texts[str(pk)] = text
+        if part.kind == "preference":  # only there two texts are compared
+            texts[str(pk)] = text
     if part.kind == "preference":
         return _pairs(items, texts, part, iteration.seed)
     return _singles(items, part, iteration.seed)
