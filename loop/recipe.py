@@ -119,6 +119,23 @@ class Recipe(_Strict):
             raise ValueError("finetune.objective sft cannot train step_pair or preference rows")
         return self
 
+    @model_validator(mode="after")
+    def _gold_is_admitted(self) -> Recipe:
+        rows, asks = set(self.curate.rows), self.annotate.kind != "none" and self.annotate.take
+        where = (
+            "curate.accept verifier" if self.curate.accept == "verifier"
+            # A person's verdict counts there only where it agrees with the checker's, if there is one.
+            else "critique and refinement rows" if rows & {RowKind.CRITIQUE, RowKind.REFINEMENT}
+            # The model's own verdict is not asked of continuations: a checker's is.
+            else "trajectory and step_pair rows"
+            if self.curate.accept == "self_verdict" and rows & {RowKind.TRAJECTORY, RowKind.STEP_PAIR}
+            else "annotate.order convincing_wrong" if asks and self.annotate.order == "convincing_wrong"
+            else ""
+        )  # fmt: skip
+        if where and self.uses_gold_at in ("never", "eval"):
+            raise ValueError(f"{where} reads the checker's verdicts: uses_gold_at must say data or select")
+        return self
+
 
 @cache
 def method_names() -> tuple[str, ...]:

@@ -82,6 +82,10 @@ def test_defaults_fill_what_a_recipe_leaves_out():
         ({"finetune": {"objective": "dpo"}}, "needs step_pair or preference"),
         ({"curate": {"rows": ["preference"]}}, "cannot train step_pair or preference"),
         ({"version": 0}, "version"),
+        ({"uses_gold_at": "eval"}, "curate.accept verifier reads the checker"),
+        ({"uses_gold_at": "never", "curate": {"accept": "people", "rows": ["critique"]}}, "refinement rows"),
+        ({"uses_gold_at": "eval", "curate": {"accept": "self_verdict", "rows": ["trajectory"]}}, "step_pair"),
+        ({"uses_gold_at": "eval", "curate": {"accept": "people"}}, "order convincing_wrong"),
     ],
 )
 def test_a_mistake_is_named(change, says):
