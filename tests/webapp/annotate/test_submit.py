@@ -33,6 +33,11 @@ def test_answer_history_and_critique_are_written_together(claim, submit, person)
     assert made.shown == claim.shown
 
 
+def test_a_clock_that_shows_no_number_is_not_a_measurement(claim, submit):
+    made = submit(claim, seconds=float("nan"), step_seconds={"0": float("nan"), "1": float("inf")})
+    assert (made.seconds, made.step_seconds) == (None, {"0": None, "1": 86400.0})
+
+
 def test_a_replay_returns_the_first_result(claim, submit):
     key = uuid.uuid4()
     first = submit(claim, submit_key=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 from uuid import UUID
 
@@ -159,7 +160,9 @@ def _derived_write(annotation: Annotation, task: AnnotationTask) -> None:
 
 
 def _plausible(seconds: float | None) -> float | None:
-    return None if seconds is None else round(min(max(float(seconds), 0.0), MOST_SECONDS), 2)
+    if seconds is None or isnan(seconds):
+        return None
+    return round(min(max(seconds, 0.0), MOST_SECONDS), 2)
 
 
 def _announce(annotation: Annotation, *, created: bool) -> None:
