@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from loop.dialects import ReadCritique
 from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
 from webapp.accounts.models import User
 from webapp.annotate.errors import SimulationError
@@ -49,7 +50,7 @@ def annotators_simulate(
             f"prompt {foreign.prompt_id} is not of the built-in {DOMAIN} domain, so no program knows its "
             "answer: only people can annotate this iteration"
         )
-    annotators = [_annotator(iteration.project, number) for number in range(1, people + 1)]
+    annotators = [annotator_account(iteration.project, number) for number in range(1, people + 1)]
     answers = 0
     while annotators:  # in turns, so that each gets a fair share
         for user in list(annotators):
@@ -63,7 +64,12 @@ def annotators_simulate(
 
 
 @transaction.atomic
-def _annotator(project: Project, number: int) -> User:
+def annotator_account(project: Project, number: int) -> User:
+    """The simulated annotator of this number, with leave to annotate; it cannot sign in by itself.
+
+    Raises:
+        SimulationError: a person has that account.
+    """
     user, _ = User.objects.get_or_create(
         username=f"simulated-annotator-{number}",
         defaults={"first_name": "Simulated annotator", "last_name": str(number), "is_simulated": True},
@@ -97,7 +103,13 @@ def answer_seed(seed: int, task: AnnotationTask) -> int:
 
 def _steps(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:
     assert task.response is not None
-    read = annotate_steps(task.prompt.record(), task.response.record(), error_rate=error_rate, seed=seed)
+    return critique_payload(
+        annotate_steps(task.prompt.record(), task.response.record(), error_rate=error_rate, seed=seed)
+    )
+
+
+def critique_payload(read: ReadCritique) -> dict[str, Any]:
+    """A program's critique as the answer that a person's page would send."""
     return {
         "marks": [None if mark is None else int(mark) for mark in read.marks],
         "first_error": read.first_error,

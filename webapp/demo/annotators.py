@@ -19,11 +19,9 @@ from django.db import transaction
 
 from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
 from loop.records import Origin, Prompt, Response, Step
-from webapp.accounts.models import User
 from webapp.annotate.models import AnnotationTask
-from webapp.annotate.simulate import answer_seed
-from webapp.projects.models import Project, Role
-from webapp.projects.services import member_set
+from webapp.annotate.simulate import annotator_account, answer_seed, critique_payload
+from webapp.projects.models import Project
 
 _KEYS = uuid.UUID("0b8e4b53-26a4-4e0b-a3cb-f0a3f5a1d3b1")  # namespace of the submit keys
 
@@ -33,13 +31,9 @@ def accounts_ensure(project: Project, people: int, password: str) -> list[str]:
     """Names of ``people`` simulated accounts that may annotate and sign in with ``password``."""
     names = []
     for number in range(1, people + 1):
-        user, _ = User.objects.get_or_create(
-            username=f"simulated-annotator-{number}",
-            defaults={"first_name": "Simulated annotator", "last_name": str(number), "is_simulated": True},
-        )
+        user = annotator_account(project, number)
         user.set_password(password)
         user.save(update_fields=["password"])
-        member_set(project=project, user=user, role=Role.ANNOTATOR)
         names.append(user.username)
     return names
 
@@ -103,14 +97,7 @@ def _answer(item: dict[str, Any], prompt: Prompt, error_rate: float, seed: int) 
     responses = [_response(prompt, r) for r in sorted(item["responses"], key=lambda r: r["candidate"])]
     if item["kind"] == "preference":
         return {"winner": annotate_preference(prompt, responses, error_rate=error_rate, seed=seed)}
-    read = annotate_steps(prompt, responses[0], error_rate=error_rate, seed=seed)
-    return {
-        "marks": [None if mark is None else int(mark) for mark in read.marks],
-        "first_error": read.first_error,
-        "comments": dict(read.comments),
-        "corrections": dict(read.corrections),
-        "verdict": read.verdict.value,
-    }
+    return critique_payload(annotate_steps(prompt, responses[0], error_rate=error_rate, seed=seed))
 
 
 def _response(prompt: Prompt, shown: dict[str, Any]) -> Response:
