@@ -8,12 +8,11 @@ _app = Celery("whetstone", set_as_current=False)
 _app.config_from_object("django.conf:settings", namespace="CELERY")
 # A page must not hang on a dead broker: one quick second try (a restart leaves stale connections), then give
 # up, because the row is the truth and the scheduler calls again. The default waits for about six seconds.
-_QUICK = {"max_retries": 1, "interval_start": 0, "interval_step": 0.05, "interval_max": 0.05}
-# A person's click must not wait for a broker that is away: one try, and the scheduler does the rest.
-_app.conf.broker_transport_options = {
-    **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
-    "max_retries": 0,
+_QUICK = {
+    "max_retries": 1,
     "interval_start": 0,
+    "interval_step": 0.05,
+    "interval_max": 0.05,
     "socket_connect_timeout": 1,
 }
 

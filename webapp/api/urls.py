@@ -1,12 +1,13 @@
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from webapp.annotate import api as annotate
 
 app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    # Split: the content security policy allows no script within the page.
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     path("projects/<slug:slug>/tasks/next", annotate.task_next, name="task_next"),
     path("assignments/<uuid:token>/draft", annotate.draft, name="draft"),
     path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
