@@ -12,14 +12,22 @@ from random import Random
 from typing import TypeVar
 
 from loop.curate.material import Material
-from loop.records import Critique, Mark, Preference, Response, Score
+from loop.records import Critique, Mark, Preference, Response, Score, Verdict
 
 
-def shuffle_verdicts(materials: Sequence[Material], seed: int) -> list[Material]:
+def shuffle_verdicts(materials: Sequence[Material], seed: int, rows: int | None = None) -> list[Material]:
     """Permute scores (by name) and people's judgements among responses, across prompts, and draw each
-    preference's winner anew. How many are right, wrong, undecided stays as it was."""
+    preference's winner anew. How many are right, wrong, undecided stays as it was.
+
+    With ``rows``, at most that many right verdicts of each name stay in force; the others become
+    unknown. So the control trains on as many examples as the arm it controls, and says what the model
+    says as often as the model says it: accepting more and then leaving out repeats would even that out,
+    which can improve a model without any judgement.
+    """
     rng = Random(f"shuffle/{seed}")
     scores = _dealt_scores([s for m in materials for s in m.scores], rng)
+    if rows is not None:
+        scores = _thinned(scores, rows, rng)
     critiques = _dealt_critiques(materials, rng)
     return [
         replace(
@@ -42,6 +50,19 @@ def _dealt_scores(scores: Sequence[Score], rng: Random) -> dict[tuple[str, str],
         for own, other in zip(mine, _permuted(mine, rng), strict=True):
             dealt[name, own.response_id] = replace(other, response_id=own.response_id)
     return dealt
+
+
+def _thinned(scores: dict[tuple[str, str], Score], rows: int, rng: Random) -> dict[tuple[str, str], Score]:
+    right = sorted(key for key, score in scores.items() if score.verdict is Verdict.RIGHT)
+    spared: set[tuple[str, str]] = set()
+    for name in sorted({name for name, _ in right}):
+        mine = [key for key in right if key[0] == name]
+        spared |= set(rng.sample(mine, min(rows, len(mine))))
+    unheard = {"value": None, "verdict": Verdict.UNKNOWN}
+    return {
+        k: s if s.verdict is not Verdict.RIGHT or k in spared else replace(s, **unheard)
+        for k, s in scores.items()
+    }
 
 
 def _dealt_critiques(materials: Sequence[Material], rng: Random) -> dict[str, Critique]:

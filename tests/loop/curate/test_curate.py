@@ -464,3 +464,14 @@ def test_the_funnel_reads_well():
     )
     counts = funnel(accepted_samples([material], dialect=CHAT))
     assert json.dumps(counts) == '{"kept": 1, "the checker says wrong": 1}'
+
+
+def test_a_control_can_be_held_to_as_many_right_verdicts_as_the_arm_it_controls():
+    texts = [f"1. step {i}\nAnswer: {i}" for i in range(10)]
+    responses = tuple(response(str(i), text) for i, text in enumerate(texts))
+    scores = tuple(Score(r.id, "verifier", 1.0, Verdict.RIGHT) for r in responses[:6]) + tuple(
+        Score(r.id, "verifier", 0.0, Verdict.WRONG) for r in responses[6:]
+    )
+    dealt = shuffle_verdicts([Material(PROMPT, responses, scores)], seed=3, rows=2)[0].scores
+    assert Counter(s.verdict for s in dealt) == {Verdict.RIGHT: 2, Verdict.UNKNOWN: 4, Verdict.WRONG: 4}
+    assert all(s.value is None for s in dealt if s.verdict is Verdict.UNKNOWN)
