@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.seed.data import HABIT
+
 _CARD = """---
 license: apache-2.0
 library_name: transformers
@@ -29,7 +31,9 @@ Data: word problems of `loop/domains/arithmetic`, levels 1 to 4 (2 to 5 operatio
 example. Only families (calculations) of the train split were used; held-out and probe families were never
 seen. The four actions are worded by the dialect `terse-1`. Right critiques, rewrites and comparisons come
 from the domain's program; drafts are right solutions, solutions with one planted error, and the model's own
-samples.
+samples. The solutions it learns to write are right except for one bad habit put in on purpose: of those that
+divide, {habit:.0%} subtract instead. Much of what a first round of self-training gains is this habit
+unlearnt.
 
 ## What it can do
 On {heldout} held-out prompts (`project_prompts()`), with Wilson 95 % intervals. The prompts are generated;
@@ -65,6 +69,7 @@ def write_card(folder: Path, facts: Mapping[str, Any], measured: Mapping[str, Ma
         millions=facts["parameters"] / 1e6,
         command=f"python -m workers.seed.train --out workers/seed/model --seed {facts['seed']}",
         facts="\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items()),
+        habit=HABIT,
         heldout=measured["solve, greedy"]["of"],
         abilities="\n".join(rows),
         balanced=balanced_accuracy(measured),
