@@ -6,6 +6,7 @@ The message carries nothing but the queue's name; the work unit row is the truth
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import structlog
 from celery import shared_task
@@ -26,7 +27,7 @@ def look(queue: str) -> None:
     close_old_connections()
 
 
-def work(unit_id: int, token: object, kind: str) -> None:
+def work(unit_id: int, token: Any, kind: str) -> None:
     """Do one claimed unit; every way it can end leaves the row in a state that says so."""
     from webapp.iterations.selectors import unit_for_work
 
@@ -38,7 +39,7 @@ def work(unit_id: int, token: object, kind: str) -> None:
         try:
             stage.run(unit, lease)
         except Stopped:
-            patiently(lambda: unit_release(unit_id=unit_id, token=token))  # type: ignore[arg-type]
+            patiently(lambda: unit_release(unit_id=unit_id, token=token))
         except LeaseLost as lost:
             log.warning("results dropped", why=str(lost))
         except DATABASE_GONE:
@@ -47,4 +48,4 @@ def work(unit_id: int, token: object, kind: str) -> None:
         except Exception as error:
             log.exception("unit failed")
             sentence = f"{type(error).__name__}: {error}"[:1000]
-            patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))  # type: ignore[arg-type]
+            patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))
