@@ -34,12 +34,12 @@ def file(tmp_path):
     return write
 
 
-def test_project_create_on_the_seed_model(capsys, settings):
+def test_project_create_on_the_seed_model(capsys):
     make.user_make(username="ada")
     out = json.loads(run(capsys, "project_create", "--name", "Word problems", "--admin", "ada", "--json"))
     project = Project.objects.get()
     assert out["slug"] == project.slug == "word-problems"
-    assert (project.base, project.dialect) == (str(settings.SEED_MODEL_DIR), "terse")
+    assert (project.base, project.dialect) == ("seed", "terse")
     assert Membership.objects.get().user.username == "ada"
 
 

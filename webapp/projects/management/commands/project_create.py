@@ -4,7 +4,6 @@ import argparse
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.text import slugify
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
             project = project_create(
                 name=options["name"],
                 slug=options["slug"] or slugify(options["name"]),
-                base=options["base"] or str(settings.SEED_MODEL_DIR),
+                base=options["base"] or "seed",
                 dialect=options["dialect"] or ("chat" if options["base"] else "terse"),
                 description=options["description"],
                 created_by=self._admin(options["admin"]),
