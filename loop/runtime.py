@@ -209,7 +209,9 @@ class _Run:
             raise RuntimeError(f"asked for {n} continuations, the engine gave {len(completions)}")
         self._tokens += sum(len(c.token_ids) for c in completions)
         self._written |= {c.token_ids: c.text for c in completions}
-        return completions
+        # A model with byte tokens can write NUL, which no database text may hold: one such sample must not
+        # fail the work of a hundred prompts. The mark for what cannot be shown is as long, so spans hold.
+        return [replace(c, text=c.text.replace("\0", "\ufffd")) for c in completions]
 
     async def logprobs(self, messages: Sequence[Message], completion: str, *, prefix: str = "") -> ScoredText:
         scored: ScoredText = await self._ask(ScoreRequest(tuple(messages), completion, prefix, self._adapter))

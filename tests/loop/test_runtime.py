@@ -230,3 +230,12 @@ def test_records_of_the_facade_carry_model_dialect_and_adapter():
     response: Response = trace.responses[0]
     assert (response.model, response.dialect, response.answer) == ("m", "chat-1", "7")
     assert {r.adapter for b in engine.batches for r in b} == {"ad-3"}
+
+
+def test_a_nul_byte_becomes_the_mark_for_what_cannot_be_shown():
+    async def once(prompt, model, p):
+        await one(model, prompt)
+
+    (trace,) = run(once, engine_saying("1. a\0b\nAnswer: 1"), n=1)
+    assert trace.responses[0].text == "1. a\ufffdb\nAnswer: 1"
+    assert not trace.error
