@@ -15,7 +15,8 @@ def test_its_scripts_are_files_of_this_host(client):
     assert len(scripts) == 3
     for attributes, inline in scripts:
         assert inline.strip() == ""
-        assert (source := re.search(r'src="(/[^/][^"]*)"', attributes))
+        source = re.search(r'src="(/[^/][^"]*)"', attributes)
+        assert source
         with closing(client.get(source[1].replace("&amp;", "&"))) as got:
             assert got.status_code == 200
             assert "javascript" in got["Content-Type"]
