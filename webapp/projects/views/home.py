@@ -75,8 +75,8 @@ def project(request: SignedInRequest, project: Project) -> HttpResponse:
 @project_page()
 @require_GET
 def project_live(request: SignedInRequest, project: Project) -> HttpResponse:
-    splits = selectors.split_counts(project)
-    context = _now(request, project) | {"has_train": splits[0].n > 0}
+    # Asked at every change: whether there is one, not a count of all.
+    context = _now(request, project) | {"has_train": selectors.prompts_of(project, split="train").exists()}
     response = render(request, "projects/now.html", context | {"over": context["open"] is None})
     response["Cache-Control"] = "no-store"
     return response
