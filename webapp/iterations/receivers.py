@@ -20,4 +20,4 @@ def on_answer(annotation: Annotation, **_: Any) -> None:
         return
     notify(project_id=task.project_id, iteration_id=iteration.pk, what="annotation")
     if not tasks_open(iteration):
-        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
+        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from tests.webapp.iterations import support
@@ -277,3 +278,18 @@ def test_continuations_are_planned_in_slices_and_curate_waits_for_them(monkeypat
         support.finish(unit_claim(queue="model"))
     iteration_tick(iteration_id=iteration.pk)
     assert iteration.units.filter(kind="curate").count() == 1
+
+
+def test_a_failing_tick_after_the_commit_does_not_call_the_stored_results_in_question(
+    iteration, monkeypatch, caplog, django_capture_on_commit_callbacks
+):
+    def away(**_):
+        raise OperationalError("the database went away")
+
+    monkeypatch.setattr("webapp.iterations.services.machine.iteration_tick", away)
+    unit = unit_claim(queue="model")
+    with django_capture_on_commit_callbacks(execute=True):
+        support.finish(unit)  # whoever retries this would be told that the lease is lost
+    unit.refresh_from_db()
+    assert unit.state == "done"
+    assert "the database went away" in caplog.text

@@ -64,7 +64,7 @@ def iteration_start(
             started_by=started_by,
         )
         _audit(iteration, started_by, "iteration started")
-        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
+        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
     return iteration
 
 
@@ -118,7 +118,7 @@ def iteration_resume(*, iteration: Iteration, by: User | None) -> None:
     waiting = iteration.stage == Stage.ANNOTATE.value
     _set_status(iteration, frm={Status.PAUSED}, to=Status.WAITING if waiting else Status.RUNNING)
     _audit(iteration, by, "iteration resumed")
-    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
+    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
 
 
 @transaction.atomic
@@ -149,7 +149,7 @@ def iteration_retry(*, iteration: Iteration, by: User | None) -> None:
     )
     Iteration.objects.filter(pk=iteration.pk).update(problem="")
     _audit(iteration, by, "stage retried")
-    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
+    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
 
 
 @transaction.atomic
@@ -158,7 +158,7 @@ def annotation_close(*, iteration: Iteration, by: User | None) -> None:
     _require_annotating(iteration)
     annotate_services.tasks_close(iteration=iteration)
     _audit(iteration, by, "annotation closed")
-    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk))
+    transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
 
 
 @transaction.atomic

@@ -77,7 +77,7 @@ def units_add(
         ],
         ignore_conflicts=True,
     )
-    transaction.on_commit(lambda: broker.announce(queue))
+    transaction.on_commit(lambda: broker.announce(queue), robust=True)
     return len(payloads)
 
 
@@ -98,7 +98,7 @@ def evaluation_units_add(*, project: Project, payloads: list[dict[str, Any]]) ->
             for i, payload in enumerate(payloads)
         ]
     )
-    transaction.on_commit(lambda: broker.announce(Queue.MODEL))
+    transaction.on_commit(lambda: broker.announce(Queue.MODEL), robust=True)
     return units
 
 
@@ -180,7 +180,7 @@ def unit_completion(*, unit_id: int, token: UUID) -> Iterator[WorkUnit]:
         unit.save()
         notify(project_id=unit.project_id, iteration_id=unit.iteration_id, what="unit")
         if iteration_id := unit.iteration_id:
-            transaction.on_commit(lambda: iteration_tick(iteration_id=iteration_id))
+            transaction.on_commit(lambda: iteration_tick(iteration_id=iteration_id), robust=True)
 
 
 def unit_release(*, unit_id: int, token: UUID) -> None:
