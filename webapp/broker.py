@@ -17,6 +17,8 @@ _QUICK = {
 }
 
 LOOK = "workers.look"
+# Seconds. A wake-up is sent again while work waits, so that old ones would only pile up before a busy worker.
+EXPIRES = 60
 
 
 def announce(queue: str) -> bool:
@@ -28,7 +30,7 @@ def announce(queue: str) -> bool:
         return False  # the test run: nobody listens
     _app.conf.broker_transport_options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **_QUICK}
     try:
-        _app.send_task(LOOK, args=[queue], queue=queue, retry=False)
+        _app.send_task(LOOK, args=[queue], queue=queue, retry=False, expires=EXPIRES)
     except (OperationalError, OSError):
         return False
     return True

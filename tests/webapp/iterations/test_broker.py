@@ -1,7 +1,9 @@
 """Wake-ups through a real broker: they arrive, survive a flush, and a dead broker is said, not raised."""
 
+import json
 import shutil
 import signal
+from datetime import UTC, datetime
 
 import pytest
 from celery import Celery
@@ -37,6 +39,9 @@ def test_a_wake_up_arrives_before_and_after_a_flush_a_death_and_a_return(valkey,
 
     assert broker.announce("model")
     assert server.ask("LLEN", "model") == b":1\r\n"
+    message = json.loads(server.ask("LINDEX", "model", "0").split(b"\r\n", 1)[1])
+    left = datetime.fromisoformat(message["headers"]["expires"]) - datetime.now(UTC)
+    assert 0 < left.total_seconds() <= broker.EXPIRES  # nobody need hear of it later
     server.ask("FLUSHALL")
     assert broker.announce("model")
     assert server.ask("LLEN", "model") == b":1\r\n"

@@ -223,7 +223,13 @@ def test_the_sweeper_calls_again_for_what_waits_too_long_and_for_lost_leases(ite
     assert units_sweep() == 0  # not again at once
     unit = unit_claim(queue="model")
     expire(unit)
+    assert units_sweep() == 0  # announced a moment ago, while it was queued
+    long_ago = timezone.now() - REANNOUNCE_AFTER - timedelta(seconds=1)
+    WorkUnit.objects.filter(pk=unit.pk).update(announced_at=long_ago)
     assert (units_sweep(), heard) == (1, ["model", "model"])
+    assert units_sweep() == 0  # a lost lease is not called out every second either
+    unit_release(unit_id=unit.pk, token=unit.token)
+    assert (units_sweep(), heard) == (1, ["model"] * 3)  # given back: wanted at once
     iteration_pause(iteration=iteration, by=None)
     WorkUnit.objects.update(announced_at=None)
     assert units_sweep() == 0

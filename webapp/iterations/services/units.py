@@ -27,7 +27,7 @@ from webapp.projects.models import Project
 
 # A unit whose worker died this often is taken for the killer and fails for people to look at.
 MAX_ATTEMPTS = 6
-# How long a queued unit may wait before its wake-up is sent again.
+# How long a unit that is queued, or whose lease ran out, may wait before its wake-up is sent again.
 REANNOUNCE_AFTER = timedelta(seconds=10)
 
 State = WorkUnit.State
@@ -186,7 +186,12 @@ def unit_completion(*, unit_id: int, token: UUID) -> Iterator[WorkUnit]:
 def unit_release(*, unit_id: int, token: UUID) -> None:
     """Give a unit back unfinished (pause, shutdown). It does not count as an attempt."""
     WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING).update(
-        state=State.QUEUED, token=None, leased_until=None, attempt=F("attempt") - 1, message=""
+        state=State.QUEUED,
+        token=None,
+        leased_until=None,
+        attempt=F("attempt") - 1,
+        message="",
+        announced_at=None,  # the next sweep calls for it
     )
 
 
@@ -218,13 +223,11 @@ def _fail(unit: WorkUnit, error: str) -> None:
 def units_sweep() -> int:
     """Send the wake-up again for what is still queued or whose lease ran out. Returns how many queues."""
     now = timezone.now()
-    stale = WorkUnit.objects.filter(CLAIMABLE).filter(
-        Q(state=State.QUEUED) & (Q(announced_at__lt=now - REANNOUNCE_AFTER) | Q(announced_at=None))
-        | Q(state=State.RUNNING, leased_until__lt=now)
-    )
-    queues = set(stale.values_list("queue", flat=True))
+    free = Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now)
+    unheard = Q(announced_at__lt=now - REANNOUNCE_AFTER) | Q(announced_at=None)
+    queues = set(WorkUnit.objects.filter(CLAIMABLE, free, unheard).values_list("queue", flat=True))
     for queue in queues:
-        WorkUnit.objects.filter(queue=queue, state=State.QUEUED).update(announced_at=now)
+        WorkUnit.objects.filter(free, queue=queue).update(announced_at=now)
         broker.announce(queue)
     return len(queues)
 
