@@ -102,12 +102,30 @@ class SetAside(_Answer):
     partial: dict[str, Any] | None = None
 
 
+def text_check(value: Any) -> None:
+    """Refuse text that no database stores: NUL characters and halves of surrogate pairs, at any depth.
+
+    Raises:
+        PayloadInvalid: one sentence.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in part):
+            raise PayloadInvalid(["The text holds a character that cannot be stored; type that place anew."])
+
+
 def payload_clean(*, task: AnnotationTask, outcome: str, payload: Any, texts: list[str]) -> dict[str, Any]:
     """The answer, checked and normalised. ``texts``: the steps, or one entry per candidate.
 
     Raises:
         PayloadInvalid: with one sentence per fault.
     """
+    text_check(payload)
     schema: type[_Answer] = SetAside
     if outcome == Annotation.Outcome.ANSWERED:
         schema = StepCritiqueAnswer if task.kind == TaskKind.STEP_CRITIQUE else PreferenceAnswer

@@ -1,5 +1,6 @@
 """The routes: what the page needs in one reply, and the services' refusals as 400, 403, 404 and 409."""
 
+import json
 import uuid
 
 import pytest
@@ -147,3 +148,23 @@ def test_the_schema_describes_the_routes(api):
     } <= set(paths)
     submit = paths["/api/assignments/{token}/submit"]["post"]
     assert set(submit["responses"]) == {"200", "400", "404", "409"}
+
+
+@pytest.mark.parametrize("bad", ["\0", "\ud800", "a\udfffb"])
+def test_text_that_cannot_be_stored_is_refused_in_one_sentence(api, project, task, bad):
+    token = take(api, project).json()["item"]["token"]
+    address = f"/api/assignments/{token}"
+    answer = {"marks": [1, 1, 1], "verdict": "right"}
+    key = str(uuid.uuid4())
+    unsure = {"reason": "", "partial": {"a": [{bad: 1}]}}
+    bodies = [
+        (api.put, "draft", {"payload": {"comments": {"0": f"so {bad}"}}, "revision": 0}),
+        (api.post, "submit", {"payload": answer | {"comments": {"0": f"so {bad}"}}, "submit_key": key}),
+        (api.post, "submit", {"payload": unsure, "outcome": "unsure", "submit_key": key}),
+        (api.post, "submit", {"payload": answer, "submit_key": key, "step_seconds": {bad: 1.0}}),
+    ]
+    for send, what, body in bodies:
+        reply = send(f"{address}/{what}", json.dumps(body), content_type="application/json")
+        assert (reply.status_code, len(reply.json()["problems"])) == (400, 1), what
+        assert "cannot be stored" in reply.json()["problems"][0]
+    assert not Annotation.objects.exists()

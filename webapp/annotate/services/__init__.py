@@ -1,4 +1,7 @@
-"""Every write of annotation. Locks are always taken in the order assignment, then task: no deadlock."""
+"""Every write of annotation.
+
+Locks are always taken in the order iteration, assignment, tasks by id, answer: no deadlock.
+"""
 
 from webapp.annotate.services.answers import annotation_revise, annotation_submit
 from webapp.annotate.services.claims import (

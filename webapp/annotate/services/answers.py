@@ -6,6 +6,7 @@ from math import isnan
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import transaction
 
 from loop.records import Author
@@ -21,7 +22,7 @@ from webapp.annotate.models import (
     TaskKind,
     TaskState,
 )
-from webapp.annotate.payload import payload_clean
+from webapp.annotate.payload import payload_clean, text_check
 from webapp.annotate.services.claims import assignment_locked, lease_lost
 from webapp.annotate.signals import annotation_submitted
 from webapp.traces.models import Critique, Preference
@@ -59,6 +60,7 @@ def annotation_submit(
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")
     task = AnnotationTask.objects.select_for_update().get(pk=assignment.task_id)
     clean = payload_clean(task=task, outcome=outcome, payload=payload, texts=selectors.task_texts(task))
+    text_check(step_seconds or {})
     _slot_use(task, assignment)
     annotation = Annotation.objects.create(
         task=task,
@@ -108,14 +110,11 @@ def annotation_revise(
         PayloadInvalid: the answer does not fit the task.
         AnnotateConflict: the iteration has gone on, or the answer has changed meanwhile.
     """
-    annotation = (
-        Annotation.objects.select_for_update(of=("self",))
-        .select_related("task__iteration")
-        .get(pk=pk, user=user, task__project__in=selectors.annotatable(user))
-    )
-    task = annotation.task
-    if task.iteration and task.iteration.stage != Stage.ANNOTATE.value:
+    own = Annotation.objects.filter(pk=pk, user=user, task__project__in=selectors.annotatable(user))
+    if not _still_collecting(own.values_list("task__iteration_id", flat=True).get()):
         raise AnnotateConflict("task_closed", "The iteration has gone on: this answer is in its data.")
+    annotation = own.select_for_update(of=("self",)).select_related("task__iteration").get()
+    task = annotation.task
     if annotation.revision != revision:
         raise AnnotateConflict("revision_conflict", "This answer was changed meanwhile. Reload to see it.")
     clean = payload_clean(task=task, outcome=outcome, payload=payload, texts=selectors.task_texts(task))
@@ -128,6 +127,20 @@ def annotation_revise(
     _derived_write(annotation, task)
     transaction.on_commit(lambda: _announce(annotation, created=False), robust=True)
     return annotation
+
+
+def _still_collecting(iteration_id: int | None) -> bool:
+    """Whether the iteration still collects answers; it cannot move on before this transaction ends.
+
+    The row is locked as the state machine locks it, and before the answer: else the stage could change
+    between this look and the commit, and the new version would miss the data made of the old one. A tick
+    that finds the row locked looks away; the announcement of the revision ticks again.
+    """
+    if iteration_id is None:
+        return True
+    rows = apps.get_model("iterations", "Iteration")._default_manager.filter(pk=iteration_id)
+    stage: str = rows.select_for_update(no_key=True).values_list("stage", flat=True).get()
+    return stage == Stage.ANNOTATE.value
 
 
 def _revision_write(annotation: Annotation, author: User) -> None:

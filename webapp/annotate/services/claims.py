@@ -170,7 +170,8 @@ def lease_lost() -> AnnotateConflict:
     )
 
 
-# One statement: which claims expire and which slots come back cannot disagree.
+# One statement: which claims expire and which slots come back cannot disagree. Two sweeps may meet at
+# tasks that several people share: both lock those by id, so one waits and neither deadlocks.
 _SWEEP = """
 WITH due AS (
     SELECT a.id FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
@@ -179,9 +180,14 @@ WITH due AS (
     ORDER BY a.lease_until LIMIT 1000 FOR UPDATE OF a SKIP LOCKED
 ), expired AS (
     UPDATE annotate_assignment a SET state = 'expired' FROM due WHERE a.id = due.id RETURNING a.task_id
+), back AS (
+    SELECT task_id, count(*) AS n FROM expired GROUP BY task_id
+), held AS MATERIALIZED (
+    SELECT id FROM annotate_annotationtask WHERE id IN (SELECT task_id FROM back)
+    ORDER BY id FOR NO KEY UPDATE
 ), slots AS (
     UPDATE annotate_annotationtask t SET open_slots = open_slots + back.n
-    FROM (SELECT task_id, count(*) AS n FROM expired GROUP BY task_id) back WHERE t.id = back.task_id
+    FROM held JOIN back ON back.task_id = held.id WHERE t.id = held.id
 )
 SELECT count(*) FROM expired
 """

@@ -11,6 +11,7 @@ from django.db import transaction
 from webapp.accounts.models import User
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.models import Assignment, Draft
+from webapp.annotate.payload import text_check
 from webapp.annotate.services.claims import assignment_locked, lease_end
 
 MOST_BYTES = 64 * 1024
@@ -25,11 +26,12 @@ def draft_save(*, user: User, token: UUID, payload: dict[str, Any], revision: in
 
     Raises:
         Assignment.DoesNotExist: not this person's.
-        PayloadInvalid: larger than 64 KiB.
+        PayloadInvalid: larger than 64 KiB, or text that cannot be stored.
         AnnotateConflict: answered already, or a newer draft exists (returned in ``data``).
     """
     if len(json.dumps(payload)) > MOST_BYTES:
         raise PayloadInvalid([f"A draft may have at most {MOST_BYTES // 1024} KiB."])
+    text_check(payload)
     assignment = assignment_locked(user, token)
     if assignment.state in (Assignment.State.SUBMITTED, Assignment.State.RELEASED):
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")

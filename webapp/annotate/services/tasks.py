@@ -63,7 +63,10 @@ def tasks_create(
     return AnnotationTask.objects.filter(iteration=iteration, kind=kind).count()
 
 
+@transaction.atomic
 def tasks_close(*, iteration: Iteration) -> int:
     """Withdraw what is still open; returns how many. Answers stay; live claims learn it at the next call."""
     open_tasks = AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN)
-    return open_tasks.update(state=TaskState.CLOSED)
+    # Locked by id first, as a sweep locks them: a bare update takes rows in any order and may deadlock.
+    ids = list(open_tasks.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+    return AnnotationTask.objects.filter(pk__in=ids).update(state=TaskState.CLOSED)
