@@ -114,13 +114,30 @@ def test_a_prompt_with_its_responses(client, project, enter, django_assert_max_n
     prompt = make.prompt_make(project, "<b>How</b> many?")
     for _ in range(12):
         make.response_make(prompt, verdict="wrong")
-    enter(Role.VIEWER)
+    enter(Role.LEAD)
     with django_assert_max_num_queries(9):
         page = text_of(client.get(reverse("prompt", args=["here", prompt.pk])))
     assert "&lt;b&gt;How&lt;/b&gt;" in page
     assert page.count('class="response"') == 10
     other = make.prompt_make(make.project_make())
     assert client.get(reverse("prompt", args=["here", other.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_only_leads_see_what_would_bias_an_annotator(client, project, enter, role):
+    secrets = ["the-reference", "the-response", "<strong>wrong</strong>", "the-program"]
+    prompt = make.prompt_make(
+        project, "How many?", split="heldout", reference="the-reference", meta={"program": "the-program"}
+    )
+    make.response_make(prompt, "the-response", verdict="wrong")
+    enter(role)
+    page = text_of(client.get(reverse("prompt", args=["here", prompt.pk])))
+    assert "How many?" in page
+    assert "<dd>heldout</dd>" in page
+    assert [s in page for s in secrets] == [role in (Role.LEAD, Role.ADMIN)] * 4
+    listed = text_of(client.get(reverse("prompts", args=["here"])))
+    assert "How many?" in listed
+    assert ("the-reference" in listed) == (role in (Role.LEAD, Role.ADMIN))
 
 
 def upload(text, name="questions.jsonl"):

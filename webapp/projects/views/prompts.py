@@ -56,18 +56,23 @@ def prompt(request: SignedInRequest, project: Project, pk: int) -> HttpResponse:
     found = project.prompts.filter(pk=pk).first()
     if found is None:
         raise Http404(f"{project} has no prompt {pk}.")
+    # What the model answered, what is right and how the question was made would bias an annotator whose
+    # task hides it, now or in a later iteration: below lead, the page shows the question alone.
+    may_lead = at_least(project.my_role, Role.LEAD)
     alike = project.prompts.filter(family=found.family).exclude(pk=pk)[:5]
     responses = (
         found.responses.select_related("model_version", "iteration", "author")
         .defer("token_ids", "logprobs")
         .order_by("-created_at", "id")
     )
+    pages = Paginator(responses, 10).get_page(request.GET.get("page")) if may_lead else None
     context = {
         "project": project,
         "nav": "prompts",
         "prompt": found,
         "alike": alike,
-        "page": Paginator(responses, 10).get_page(request.GET.get("page")),
+        "page": pages,
+        "may_lead": may_lead,
     }
     return render(request, "projects/prompt.html", context)
 
