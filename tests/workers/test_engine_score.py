@@ -14,6 +14,7 @@ from loop.records import Message, Sampling
 from tests.workers.tiny import make_adapter
 from workers.engines import engine_for
 from workers.engines.canary import CanaryError, canary
+from workers.engines.hashes import base_sha
 from workers.engines.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.xdist_group("torch")
@@ -181,6 +182,15 @@ def test_engine_for_reads_the_base(base: Path, tmp_path: Path) -> None:
         engine_for(str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no folder"):
         engine_for(str(tmp_path / "absent"))
+
+
+def test_pickled_weights_are_refused_unread(base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    shutil.copytree(base, folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    for load in (base_sha, lambda name: TransformersEngine(name, device="cpu")):
+        with pytest.raises(FileNotFoundError, match="no .safetensors file; other weight formats can carry"):
+            load(str(folder))
 
 
 def test_a_corrupt_model_file_is_named(base: Path, tmp_path: Path) -> None:

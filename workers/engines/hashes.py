@@ -11,7 +11,6 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json")
 
 
@@ -45,11 +44,21 @@ def base_sha(base: str) -> str:
     Raises:
         FileNotFoundError: no weight files.
     """
-    folder = model_folder(base)
-    files = next((found for p in WEIGHTS if (found := sorted(folder.glob(p)))), [])
-    if not files:
-        raise FileNotFoundError(f"{folder} holds no weights (*.safetensors)")
-    return _combined(files)
+    return _combined(weight_files(model_folder(base)))
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weights in a model folder: safetensors only, for a pickle is code that loading would run.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    if files := sorted(folder.glob("*.safetensors")):
+        return files
+    raise FileNotFoundError(
+        f"{folder} has no .safetensors file; other weight formats can carry code and are refused:"
+        " convert the model to safetensors first"
+    )
 
 
 def tokenizer_sha(base: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
 from loop.records import Message
-from workers.engines.hashes import model_folder
+from workers.engines.hashes import model_folder, weight_files
 from workers.engines.memory import share_the_cpu
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class TransformersEngine:
         threads: torch's CPU threads; None leaves torch's own choice.
 
     Raises:
-        FileNotFoundError: there is no such model.
+        FileNotFoundError: there is no such model, or it has no safetensors weights.
         ValueError: its files are damaged, or it is of a kind that cannot run here.
         ArtifactError: an adapter does not fit or is damaged.
     """
@@ -47,6 +47,7 @@ class TransformersEngine:
         self.name = f"transformers:{base}"
         self.base = base
         folder = model_folder(base)
+        weight_files(folder)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # workers fork; its threads would deadlock
 
         share_the_cpu()
@@ -67,9 +68,9 @@ class TransformersEngine:
         if dtype == "auto":
             dtype = "bfloat16" if device.startswith("cuda") else "float32"
         try:
-            self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(
-                device
-            )
+            self.model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=getattr(torch, dtype), use_safetensors=True
+            ).to(device)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ValueError(f"the model in {folder} cannot be read: {error}") from error
         self.model.eval().requires_grad_(False)

@@ -21,7 +21,7 @@ from trl import DPOConfig, SFTConfig
 from loop.finetune.artifacts import ArtifactError, verified, write_manifest
 from loop.finetune.job import TrainJob
 from loop.records import TrainRow
-from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha
+from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha, weight_files
 from workers.engines.memory import is_out_of_memory, release
 from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 from workers.trainers.checkpoints import aside, newest_checkpoint
@@ -46,6 +46,7 @@ class Run:
         quieten()
         self.run_dir, self.job, self.settings = run_dir, job, job.finetune
         self.folder = model_folder(job.base)
+        weight_files(self.folder)
         self.cuda = torch.cuda.is_available()
         self.job_sha = hashlib.sha256(
             job.model_dump_json().encode() + (run_dir / "rows.jsonl").read_bytes()
@@ -66,7 +67,7 @@ class Run:
     def _load(self) -> Any:
         dtype = torch.bfloat16 if self.cuda else torch.float32
         try:
-            return AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
+            return AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype, use_safetensors=True)
         except Exception as error:  # safetensors, transformers and torch each have their own
             raise ValueError(f"the model in {self.folder} cannot be read: {error}") from error
 
