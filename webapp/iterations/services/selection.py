@@ -6,6 +6,9 @@ import random
 from collections import defaultdict
 from typing import Any
 
+from django.db.models import FloatField, Func, Value
+from django.db.models.functions import MD5, Coalesce
+
 from loop.annotate.order import Askable, choose
 from loop.recipe import AnnotatePart
 from loop.records import Origin, Split, Verdict
@@ -16,6 +19,13 @@ from webapp.traces.models import Response
 # Of the tasks in convincing-wrong order, this share is drawn uniformly: statistics over people's
 # answers stay unbiased only if some tasks were not chosen for being hard (PRM800K lacks this slice).
 UNIFORM_SHARE = 0.5
+
+class ElementMean(Func):
+    """Mean of an array's elements; null for an empty array."""
+
+    template = "(SELECT avg(element) FROM unnest(%(expressions)s) AS element)"
+    output_field = FloatField()
+
 
 Item = tuple[int, Any, float]  # prompt id, response id (or ids), priority
 
@@ -37,16 +47,20 @@ def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
         Response.objects.filter(iteration=iteration, origin=Origin.SAMPLE.value)
         .exclude(text="")
         .order_by("prompt_id", "id")
-        .values_list("id", "prompt_id", "verdict", "logprobs", "text")
+        .annotate(sure=Coalesce(ElementMean("logprobs"), -1e9))  # as `loop.annotate.order.confidence`
+    )
+    compared = part.kind == "preference"  # only there two texts are compared, and a digest is enough
+    columns = rows.annotate(digest=MD5("text") if compared else Value("")).values_list(
+        "id", "prompt_id", "verdict", "sure", "digest"
     )
     texts: dict[str, str] = {}
     items: list[Askable] = []
-    for pk, prompt_id, verdict, logprobs, text in rows.iterator(chunk_size=2000):
-        sure = sum(logprobs) / len(logprobs) if logprobs else -1e9
+    # The numbers of every token stay in the database: they would fill the memory inside a tick.
+    for pk, prompt_id, verdict, sure, digest in columns.iterator(chunk_size=2000):
         items.append(Askable(str(pk), str(prompt_id), Verdict(verdict), sure))
-        if part.kind == "preference":  # only there two texts are compared
-            texts[str(pk)] = text
-    if part.kind == "preference":
+        if compared:
+            texts[str(pk)] = digest
+    if compared:
         return _pairs(items, texts, part, iteration.seed)
     return _singles(items, part, iteration.seed)
 
