@@ -236,6 +236,11 @@ def challenger_hold(
     )
 
 
+def challenger_withdraw(*, version_id: int) -> None:
+    """A challenger whose iteration was cancelled is measured no more: held, without a decision of the gate."""
+    ModelVersion.objects.filter(pk=version_id, status=Status.CHALLENGER).update(status=Status.HELD)
+
+
 def prompts_sha(prompt_ids: Iterable[int], sampling: Mapping[str, Any]) -> str:
     """Identity of an evaluation set: the ordered prompt ids and how answers are sampled."""
     text = ",".join(map(str, prompt_ids)) + repr(sorted(sampling.items()))

@@ -216,6 +216,15 @@ def test_a_cancelled_iteration_drops_what_is_under_way(iteration):
     assert not Response.objects.exists()
 
 
+def test_the_challenger_of_a_cancelled_iteration_is_held_and_no_longer_waits():
+    iteration = support.start(simulate_annotators=True)
+    support.work_until(iteration, "evaluate")
+    assert iteration.challenger.status == "challenger"
+    iteration_cancel(iteration=iteration, by=None)
+    iteration.challenger.refresh_from_db()
+    assert iteration.challenger.status == "held"
+
+
 def test_the_sweeper_calls_again_for_what_waits_too_long_and_for_lost_leases(iteration, heard):
     assert units_sweep() == 0  # just announced
     WorkUnit.objects.update(announced_at=timezone.now() - REANNOUNCE_AFTER - timedelta(seconds=1))

@@ -131,6 +131,8 @@ def iteration_cancel(*, iteration: Iteration, by: User | None) -> None:
     annotate_services.tasks_close(iteration=iteration)
     Iteration.objects.filter(pk=iteration.pk).update(finished_at=timezone.now())
     iteration.refresh_from_db()
+    if iteration.challenger_id is not None:
+        registry.challenger_withdraw(version_id=iteration.challenger_id)
     _audit(iteration, by, "iteration cancelled")
 
 
