@@ -52,6 +52,10 @@ def test_sampled_judged_trained_measured_decided(settings, tmp_path):
     challenger = iteration.challenger
     assert (settings.ADAPTERS_DIR / challenger.adapter_path / "adapter_model.safetensors").is_file()
     assert len(challenger.base_sha) == 64
+    (folder,) = settings.RUNS_DIR.iterdir()
+    left = {path.name for path in folder.iterdir()}
+    assert {"job.json", "rows.jsonl", "progress.jsonl"} <= left
+    assert not left & {"checkpoints", "checkpoints.tmp"}  # hundreds of megabytes that nobody resumes from
 
     decision = iteration.decision
     assert decision["n"] == 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -67,6 +68,9 @@ def run(unit: Any, lease: Lease) -> None:
             held.result = {"model": version.name, "adapter_sha": adapter_sha}
 
     patiently(write)
+    # Input, curve and log stay; the adapter is in the store, so nobody resumes from these any more.
+    for spent in ("checkpoints", "checkpoints.tmp"):
+        shutil.rmtree(folder / spent, ignore_errors=True)
 
 
 def _train(folder: Path, on_progress: Callable[[dict[str, Any]], None], lease: Lease) -> Path:
