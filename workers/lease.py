@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from webapp.iterations.services import LeaseLost, Order, unit_heartbeat
+from workers import leaving
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -25,7 +26,7 @@ DATABASE_GONE = (OperationalError, InterfaceError)
 
 
 class Stopped(Exception):
-    """The iteration was paused or cancelled: give the unit back."""
+    """The iteration was paused or cancelled, or this worker is to end: give the unit back."""
 
 
 def patiently(write: Callable[[], T], *, seconds: float = 90, pause: float = 0.5) -> T:
@@ -59,6 +60,7 @@ class Lease:
         self._thread = threading.Thread(target=self._beat, name=f"lease-{unit_id}", daemon=True)
 
     def __enter__(self) -> Lease:
+        leaving.hold(self.unit_id, self.token)
         self._thread.start()
         return self
 
@@ -67,10 +69,11 @@ class Lease:
     ) -> None:
         self._over.set()
         self._thread.join()
+        leaving.let_go(self.unit_id)
 
     @property
     def should_stop(self) -> bool:
-        return self._order is not Order.GO_ON
+        return self._order is not Order.GO_ON or leaving.asked()
 
     def report(
         self,
@@ -94,13 +97,15 @@ class Lease:
         """Stop here if the unit is not ours to work on any more.
 
         Raises:
-            Stopped: paused or cancelled.
+            Stopped: paused or cancelled, or this worker is to end.
             LeaseLost: another worker has it.
         """
         if self._order is Order.LOST:
             raise LeaseLost(f"unit {self.unit_id} was taken over")
         if self._order is Order.STOP:
             raise Stopped(f"unit {self.unit_id}: the iteration was paused or cancelled")
+        if leaving.asked():
+            raise Stopped(f"unit {self.unit_id}: this worker was told to end")
 
     def _beat(self) -> None:
         try:
@@ -112,7 +117,7 @@ class Lease:
                     log.warning("heartbeat failed, trying again", unit=self.unit_id, error=str(error))
                     connection.close()
                     self._progress = {**news, **self._progress}
-                if self.should_stop:
+                if self._order is not Order.GO_ON:
                     return
         finally:
             connection.close()  # this thread's own

@@ -13,6 +13,7 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
+from workers import leaving
 from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 
 log = structlog.get_logger()
@@ -20,9 +21,9 @@ log = structlog.get_logger()
 
 @shared_task(name="workers.look")
 def look(queue: str) -> None:
-    """Claim and do units of ``queue`` until none is free."""
+    """Claim and do units of ``queue`` until none is free, or this worker is told to end."""
     close_old_connections()
-    while (unit := patiently(lambda: unit_claim(queue=queue))) is not None:
+    while not leaving.asked() and (unit := patiently(lambda: unit_claim(queue=queue))) is not None:
         work(unit.pk, unit.token, unit.kind)
     close_old_connections()
 
@@ -47,5 +48,8 @@ def work(unit_id: int, token: Any, kind: str) -> None:
             log.exception("the database stayed unreachable")
         except Exception as error:
             log.exception("unit failed")
+            if leaving.asked():  # things break when a process ends; that is not the unit's fault
+                patiently(lambda: unit_release(unit_id=unit_id, token=token))
+                return
             sentence = f"{type(error).__name__}: {error}"[:1000]
             patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))
