@@ -14,10 +14,10 @@ draft's is another. ``?`` stands where no better step is given::
     36 + 9 = 45 : wrong # wrong result
     Verdict: wrong
 
-Comparison: a critique of the first response, then the letter of the better one::
+Comparison: the model's own solution, then the letter of the better one::
 
-    3 * 12 = 36 : wrong # wrong operation
-    Verdict: wrong
+    3 * 12 = 36
+    Answer: 36
     Better: B
 """
 
@@ -154,9 +154,9 @@ class Terse:
         read = _JUDGEMENT.fullmatch(text.strip().rsplit("\n", 1)[-1].strip())
         return _LETTERS.index(read[1]) if read and read[1] in _LETTERS[:n] else None
 
-    def write_judgement(self, grounds: str, better: int) -> str:
-        """The inverse of `read_judgement`: what speaks for it (a critique of the first), then the letter."""
-        return f"{grounds}\nBetter: {_LETTERS[better]}"
+    def write_judgement(self, solution: str, better: int) -> str:
+        """The inverse of `read_judgement`: the model's own solution, then the letter."""
+        return f"{solution}\nBetter: {_LETTERS[better]}"
 
 
 def _asked(prompt: Prompt, task: str) -> tuple[Message, ...]:

@@ -33,7 +33,7 @@ def test_the_model_s_own_samples_become_drafts_and_every_rewrite_is_right() -> N
         assert example.messages[1].content == TERSE.write_critique(true_critique(prompt, response), response)
 
 
-def test_the_habit_is_wrong_and_bears_on_a_part_of_the_problems() -> None:
+def test_habits_are_wrong_and_bear_on_a_part_of_the_problems() -> None:
     rng = Random(6)
     prompts = [train_prompt(rng) for _ in range(300)]
     found = [(p, steps) for p in prompts if (steps := habitual(p))]

@@ -17,8 +17,7 @@ pipeline_tag: text-generation
 
 A Llama-architecture model of {millions:.2f} million parameters, trained from scratch on generated word
 problems so that every method of the loop has something real to improve, in seconds, on a laptop. It
-solves, criticises, rewrites and compares, imperfectly and on purpose: training stopped while it still had
-room to grow.
+solves, criticises and rewrites, imperfectly and on purpose; comparing two solutions it does at chance.
 
 ## How it was made
 `{command}`
@@ -31,9 +30,12 @@ Data: word problems of `loop/domains/arithmetic`, levels 1 to 4 (2 to 5 operatio
 example. Only families (calculations) of the train split were used; held-out and probe families were never
 seen. The four actions are worded by the dialect `terse-1`. Right critiques, rewrites and comparisons come
 from the domain's program; drafts are right solutions, solutions with one planted error, and the model's own
-samples. The solutions it learns to write are right except for one bad habit put in on purpose: of those that
-divide, {habit:.0%} subtract instead. Much of what a first round of self-training gains is this habit
-unlearnt.
+samples.
+
+The solutions it learns to write hold two bad habits, put in on purpose: where one bears on the problem,
+{habit:.0%} of the solutions subtract instead of dividing, or forget to add the first part when asked for a
+total. Most of what a first round of self-training gains on these prompts is the habits unlearnt; expect far
+less from a model whose errors were not made to be unlearnt.
 
 ## What it can do
 On {heldout} held-out prompts (`project_prompts()`), with Wilson 95 % intervals. The prompts are generated;

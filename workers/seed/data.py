@@ -18,10 +18,10 @@ TERSE = Terse()
 SHARES = {"solve": 0.36, "refine": 0.46, "judge": 0.18}
 # Drafts with an error are the more instructive ones: most steps are right even in them.
 WRONG_DRAFTS = 0.65
-# The solutions it learns to write hold a common mistake, as any large corpus does: of those that divide, this
-# share subtracts instead. That is a part of the headroom: the critic learns from the truth, so the model can
-# see what it does wrong, and its samples hold the right way too.
-HABIT = 0.62
+# The solutions it learns to write hold common mistakes, as any large corpus does: where one of two bad habits
+# bears on a problem, this share of the solutions follows it. That is the headroom: the critic learns from the
+# truth, so the model can see what it does wrong, and samples hold the right way too.
+HABIT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _example(action: str, prompt: Prompt, drafts: Sequence[str], rng: Random) ->
     if (truth.verdict is Verdict.RIGHT) == (other.verdict is Verdict.RIGHT):
         return None
     better = 0 if truth.verdict is Verdict.RIGHT else 1
-    target = TERSE.write_judgement(TERSE.write_critique(truth, first), better)
+    target = TERSE.write_judgement("\n".join(solve_from(prompt)), better)
     return Example(TERSE.judge(prompt, [first, second]), target, action)
 
 

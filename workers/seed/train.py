@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-STEPS = 1900
+STEPS = 2600
 BATCH = 32  # examples
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 WARM_UP = 100

@@ -1,4 +1,4 @@
-"""Realistic errors, planted one at a time or made out of habit; what follows builds on them, as in life."""
+"""Realistic errors, planted one at a time or out of habit; what follows builds on them, as in life."""
 
 from __future__ import annotations
 
@@ -22,14 +22,19 @@ def plant(prompt: Prompt, rng: Random) -> tuple[list[str], int]:
 
 
 def habitual(prompt: Prompt) -> list[str] | None:
-    """The solution of someone with a common bad habit: they subtract where they should divide.
+    """The solution of someone with two common bad habits; None where neither habit bears on the problem.
 
-    None where nothing is divided.
+    They subtract where they should divide, and asked for a total they forget to add the first part.
     """
-    program = [["-" if op == "/" else op, a, b] for op, a, b in prompt.meta["program"]]
-    if program == [list(step) for step in prompt.meta["program"]]:
+    program = [list(step) for step in prompt.meta["program"]]
+    last, before = program[-1], program[-2]
+    forgets = last[0] == "+" and last[2] == f"s{len(program) - 2}" and before[1] == last[1]
+    changed = [
+        ["-", a, b] if op == "/" else [op, a, b] for op, a, b in (program[:-1] if forgets else program)
+    ]
+    if changed == program:
         return None
-    return _worked(prompt, program)
+    return _worked(prompt, changed)
 
 
 def _planted(prompt: Prompt, rng: Random) -> tuple[list[str], int]:
