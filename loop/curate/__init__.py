@@ -2,7 +2,7 @@
 
 from loop.curate.build import curate
 from loop.curate.critiques import critique_rows, refinement_rows
-from loop.curate.material import Candidate, LeakError, Material, funnel
+from loop.curate.material import Candidate, LeakError, Material, funnel, in_order
 from loop.curate.pairs import preference_pairs, step_pairs
 from loop.curate.samples import accepted_samples
 from loop.curate.shuffle import shuffle_verdicts
@@ -17,6 +17,7 @@ __all__ = [
     "critique_rows",
     "curate",
     "funnel",
+    "in_order",
     "preference_pairs",
     "refinement_rows",
     "shuffle_verdicts",

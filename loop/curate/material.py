@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -173,7 +173,11 @@ def normalised(text: str) -> str:
 
 def funnel(candidates: Iterable[Candidate]) -> dict[str, int]:
     """How many candidates were kept and how many dropped for each reason, most frequent first."""
-    counts = Counter(KEPT if c.kept else c.reason for c in candidates)
+    return in_order(Counter(KEPT if c.kept else c.reason for c in candidates))
+
+
+def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """A funnel, or the sum of several: what was kept, then the reasons, most frequent first."""
     return dict(sorted(counts.items(), key=lambda item: (item[0] != KEPT, -item[1], item[0])))
 
 

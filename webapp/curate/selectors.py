@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from loop import records
@@ -10,34 +11,53 @@ from loop.annotate.aggregate import agreed_critique
 from loop.curate import Material
 from webapp.traces.models import Critique, Preference, Response, Score
 
+PROMPTS_AT_ONCE = 500
+
 
 def materials_of(iteration_id: int) -> list[Material]:
-    """One `Material` per prompt the iteration sampled, in prompt order; a constant number of queries."""
+    """One `Material` per prompt the iteration sampled, in prompt order."""
+    return [material for part in material_parts(iteration_id) for material in part]
+
+
+def material_parts(iteration_id: int) -> Iterator[list[Material]]:
+    """`materials_of` in parts of `PROMPTS_AT_ONCE` prompts; a constant number of queries per part.
+
+    A part is read when it is asked for, so that memory does not grow with the iteration.
+    """
+    sampled = Response.objects.filter(iteration_id=iteration_id)
+    ids = list(sampled.order_by("prompt_id").values_list("prompt_id", flat=True).distinct())
+    for start in range(0, len(ids), PROMPTS_AT_ONCE):
+        yield _materials(iteration_id, ids[start : start + PROMPTS_AT_ONCE])
+
+
+def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
     responses = (
-        Response.objects.filter(iteration_id=iteration_id)
+        Response.objects.filter(iteration_id=iteration_id, prompt_id__in=prompt_ids)
         .select_related("prompt")
         .prefetch_related("steps")
+        .defer("token_ids", "logprobs")  # the bulk of a row, and nothing that curation reads
         .order_by("prompt_id", "created_at", "id")
     )
     prompts: dict[int, records.Prompt] = {}
     by_prompt: dict[int, list[records.Response]] = defaultdict(list)
-    home: dict[str, int] = {}
+    home: dict[Any, int] = {}
     for row in responses:
-        prompts.setdefault(row.prompt_id, row.prompt.record())
-        by_prompt[row.prompt_id].append(row.record())
-        home[str(row.pk)] = row.prompt_id
-    of_iteration = {"response__iteration_id": iteration_id}
+        if row.prompt_id not in prompts:
+            prompts[row.prompt_id] = row.prompt.record()
+        by_prompt[row.prompt_id].append(row.record(tokens=False))
+        home[row.pk] = row.prompt_id
+    of_these = {"response__iteration_id": iteration_id, "response__prompt_id__in": prompt_ids}
     scores: dict[int, list[records.Score]] = defaultdict(list)
-    for score in Score.objects.filter(**of_iteration).order_by("id"):
-        scores[home[str(score.response_id)]].append(score.record())
+    for score in Score.objects.filter(**of_these).order_by("id"):
+        scores[home[score.response_id]].append(score.record())
     models: dict[int, list[records.Critique]] = defaultdict(list)
     people: dict[int, list[records.Critique]] = defaultdict(list)
-    for critique in Critique.objects.filter(**of_iteration).order_by("created_at", "id"):
+    for critique in Critique.objects.filter(**of_these).order_by("created_at", "id"):
         by_person = critique.author_kind == records.Author.PERSON.value
-        (people if by_person else models)[home[str(critique.response_id)]].append(critique.record())
+        (people if by_person else models)[home[critique.response_id]].append(critique.record())
     preferences: dict[int, list[records.Preference]] = defaultdict(list)
     for preference in Preference.objects.filter(
-        iteration_id=iteration_id, author_kind=records.Author.PERSON.value
+        iteration_id=iteration_id, prompt_id__in=prompt_ids, author_kind=records.Author.PERSON.value
     ).order_by("created_at", "id"):
         preferences[preference.prompt_id].append(preference.record())
     return [

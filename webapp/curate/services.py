@@ -12,9 +12,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from loop.curate import Candidate, Material, curate, funnel
+from loop.curate import Candidate, Material, curate, funnel, in_order
 from loop.dialects import Dialect
 from loop.recipe import CuratePart
+from loop.records import RowKind
 from webapp.annotate.models import Annotation
 from webapp.curate.models import DatasetVersion, Example
 from webapp.curate.selectors import annotation_ids
@@ -30,29 +31,48 @@ def examples_derive(
     *,
     project: Project,
     iteration_id: int,
-    materials: Sequence[Material],
+    materials: Iterable[Sequence[Material]],
     part: CuratePart,
     dialect: Dialect,
 ) -> tuple[list[Example], dict[str, int]]:
     """Derive the recipe's examples from ``materials`` and store the kept ones with their provenance.
 
-    Returns the stored examples in training order and the funnel: how many kept, how many dropped
-    for each reason. A repeat finds the same rows again and stores nothing twice.
+    ``materials`` come in parts, each holding all there is on its prompts; one part is in memory at once.
+    Returns the stored examples (without their rows, which are read on demand) in training order and the
+    funnel: how many kept, how many dropped for each reason. A repeat finds the same rows again and
+    stores nothing twice.
     """
-    candidates = curate(materials, part, dialect)
-    kept = [c for c in candidates if c.kept]
-    shas = [_store_key(c) for c in kept]
+    counts: Counter[str] = Counter()
+    of_kind: dict[RowKind, list[str]] = {kind: [] for kind in part.rows}  # training order: kind by kind
+    for some in materials:
+        candidates = curate(some, part, dialect)
+        counts.update(funnel(candidates))
+        kept = [c for c in candidates if c.kept]
+        shas = [_store_key(c) for c in kept]
+        _store(project, iteration_id, kept, shas)
+        for candidate, sha in zip(kept, shas, strict=True):
+            of_kind[candidate.kind].append(sha)
+    mine = Example.objects.filter(project=project, iteration_id=iteration_id).defer("row")
+    stored = {e.row_sha: e for e in mine}
+    # Two candidates may word the same row: one example.
+    ordered = dict.fromkeys(sha for shas in of_kind.values() for sha in shas)
+    return [stored[sha] for sha in ordered], in_order(counts)
+
+
+def _store(project: Project, iteration_id: int, kept: list[Candidate], shas: list[str]) -> None:
+    """Store kept candidates as examples, linked with the answers they rest on, which count as accepted."""
     behind = annotation_ids({s for c in kept for s in c.sources})
     Example.objects.bulk_create(
         [_example(project, iteration_id, c, sha) for c, sha in zip(kept, shas, strict=True)],
         ignore_conflicts=True,
         batch_size=2000,
     )
-    stored = {e.row_sha: e for e in Example.objects.filter(project=project, iteration_id=iteration_id)}
+    mine = Example.objects.filter(project=project, iteration_id=iteration_id, row_sha__in=shas)
+    stored = dict(mine.values_list("row_sha", "pk"))
     through = Example.annotations.through
     through.objects.bulk_create(
         [
-            through(example_id=stored[sha].pk, annotation_id=behind[source])
+            through(example_id=stored[sha], annotation_id=behind[source])
             for c, sha in zip(kept, shas, strict=True)
             for source in c.sources
             if source in behind
@@ -63,8 +83,6 @@ def examples_derive(
     Annotation.objects.filter(pk__in=set(behind.values()), state=Annotation.State.SUBMITTED).update(
         state=Annotation.State.ACCEPTED
     )
-    ordered = list(dict.fromkeys(shas))  # two candidates may word the same row: one example
-    return [stored[sha] for sha in ordered], funnel(candidates)
 
 
 def _store_key(candidate: Candidate) -> str:

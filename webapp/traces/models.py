@@ -51,8 +51,11 @@ class Response(models.Model):
     class Meta:
         indexes = [models.Index(fields=["iteration", "verdict"])]
 
-    def record(self, steps: "list[Step] | None" = None) -> records.Response:
-        """The loop's record. Reads ``self.steps`` unless given: prefetch it for lists."""
+    def record(self, steps: "list[Step] | None" = None, *, tokens: bool = True) -> records.Response:
+        """The loop's record. Reads ``self.steps`` unless given: prefetch it for lists.
+
+        Without ``tokens`` the record has no token ids and log-probabilities, so they may be deferred.
+        """
         rows = sorted(self.steps.all() if steps is None else steps, key=lambda s: s.index)
         return records.Response(
             id=str(self.pk),
@@ -63,8 +66,8 @@ class Response(models.Model):
             parent_id=str(self.parent_id) if self.parent_id else None,
             answer=self.answer,
             finish=self.finish,
-            token_ids=tuple(self.token_ids),
-            logprobs=tuple(self.logprobs),
+            token_ids=tuple(self.token_ids) if tokens else (),
+            logprobs=tuple(self.logprobs) if tokens else (),
             sampling=records.Sampling(**{**self.sampling, "stop": tuple(self.sampling.get("stop", ()))}),
             seed=self.seed,
             dialect=self.dialect,

@@ -13,7 +13,7 @@ from tests.webapp.iterations import support
 from webapp.annotate.models import Annotation
 from webapp.annotate.simulate import annotators_simulate
 from webapp.curate.models import Example
-from webapp.curate.selectors import corrected_critique_ids, materials_of
+from webapp.curate.selectors import corrected_critique_ids, material_parts, materials_of
 from webapp.curate.services import examples_derive
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def derive(iteration, part=ALL):
     return examples_derive(
         project=iteration.project,
         iteration_id=iteration.pk,
-        materials=materials_of(iteration.pk),
+        materials=material_parts(iteration.pk),
         part=part,
         dialect=dialect_named("terse"),
     )
@@ -66,6 +66,19 @@ def test_deriving_again_stores_nothing_twice(iteration):
     assert Example.annotations.through.objects.count() == links
 
 
+def test_small_parts_give_what_one_gives(iteration, monkeypatch, django_assert_num_queries):
+    at_once, whole = materials_of(iteration.pk), derive(iteration)
+    Example.objects.all().delete()
+    monkeypatch.setattr("webapp.curate.selectors.PROMPTS_AT_ONCE", 4)
+    with django_assert_num_queries(1 + 2 * 5):
+        parts = list(material_parts(iteration.pk))
+    assert [len(part) for part in parts] == [4, 2]
+    assert [material for part in parts for material in part] == at_once
+    again = derive(iteration)
+    assert [e.row_sha for e in again[0]] == [e.row_sha for e in whole[0]]
+    assert list(again[1].items()) == list(whole[1].items())
+
+
 def test_wrong_responses_never_become_samples(iteration):
     examples, counts = derive(iteration, CuratePart(rows=("sample",)))
     for example in examples:
@@ -76,7 +89,7 @@ def test_wrong_responses_never_become_samples(iteration):
 
 def test_reading_the_material_costs_the_same_for_more_prompts(iteration, django_assert_num_queries):
     for _ in range(2):
-        with django_assert_num_queries(5):  # responses, steps, scores, critiques, preferences
+        with django_assert_num_queries(6):  # prompts, responses, steps, scores, critiques, preferences
             assert materials_of(iteration.pk)
         prompt = support.make.prompt_make(iteration.project)
         support.make.response_make(prompt, iteration=iteration)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from loop.curate import shuffle_verdicts
+from loop.curate import Material, shuffle_verdicts
 from loop.dialects import dialect_named
 from loop.recipe import Recipe
 from loop.records import RowKind
 from webapp.curate.models import Example
-from webapp.curate.selectors import materials_of
+from webapp.curate.selectors import material_parts, materials_of
 from webapp.curate.services import dataset_freeze, examples_derive
 from webapp.iterations.models import Iteration
 from webapp.registry.models import ModelVersion
@@ -29,10 +29,10 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     """
     control = iteration.arm == Iteration.Arm.SHUFFLED
     source = iteration.control_of or iteration
-    materials = materials_of(source.pk)
-    if control:
+    materials: Iterable[list[Material]] = material_parts(source.pk)
+    if control:  # verdicts change hands across prompts: all at once
         accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
-        materials = shuffle_verdicts(materials, iteration.seed, rows=accepted)
+        materials = [shuffle_verdicts(materials_of(source.pk), iteration.seed, rows=accepted)]
     examples, dropped = examples_derive(
         project=iteration.project,
         iteration_id=iteration.pk,
@@ -53,7 +53,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     iteration.dataset_version = dataset
     iteration.counts = {
         **iteration.counts,
-        "prompts": len(materials),
+        "prompts": Response.objects.filter(iteration=source).values("prompt").distinct().count(),
         # Where the method itself broke: many are a fault, which must not look like a low yield.
         "failed_prompts": sum(result.get("failed_prompts", 0) for result in generated),
         "sampled": sum(verdicts.values()),
