@@ -237,7 +237,7 @@ def challenger_hold(
 
 
 def challenger_withdraw(*, version_id: int) -> None:
-    """A challenger whose iteration was cancelled is measured no more: held, without a decision of the gate."""
+    """Hold a challenger whose iteration was cancelled: the gate will not decide on it."""
     ModelVersion.objects.filter(pk=version_id, status=Status.CHALLENGER).update(status=Status.HELD)
 
 

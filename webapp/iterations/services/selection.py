@@ -20,6 +20,7 @@ from webapp.traces.models import Response
 # answers stay unbiased only if some tasks were not chosen for being hard (PRM800K lacks this slice).
 UNIFORM_SHARE = 0.5
 
+
 class ElementMean(Func):
     """Mean of an array's elements; null for an empty array."""
 
