@@ -63,6 +63,7 @@ def stage_seconds(iteration: Iteration) -> dict[str, float]:
 def iteration_report(iteration: Iteration) -> dict[str, Any]:
     """An iteration's outcome as plain data: what commands print and reports keep."""
     decision = iteration.decision or {}
+    last = Transition.objects.filter(iteration=iteration).order_by("-id").first()
     return {
         "number": iteration.number,
         "recipe": iteration.recipe_name,
@@ -78,7 +79,7 @@ def iteration_report(iteration: Iteration) -> dict[str, Any]:
         "ci95": decision.get("ci95"),
         "p_value": decision.get("p_value"),
         "promoted": decision.get("promote", False),
-        "reasons": decision.get("reasons", []),
+        "reasons": decision.get("reasons") or ([last.because] if last else []),
         "challenger": iteration.challenger.name if iteration.challenger else None,
         "counts": iteration.counts,
         "seconds": stage_seconds(iteration),
