@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from loop.records import Author
 from webapp.accounts.models import User
-from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskKind, TaskState
-from webapp.projects.models import GuidelineVersion, Membership, Project, Role
+from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.projects.models import Project, Role
 from webapp.traces.models import Critique, Response, Step
 
 if TYPE_CHECKING:  # iterations lie above annotate
@@ -36,20 +36,6 @@ def assignment_for(user: User, token: UUID) -> Assignment:
     return Assignment.objects.select_related(
         "task__project", "task__prompt", "task__iteration", "guideline_version", "draft"
     ).get(token=token, user=user, task__project__in=annotatable(user))
-
-
-def annotation_for(user: User, pk: int) -> Annotation:
-    """This person's own answer; leads and administrators of the project see everyone's.
-
-    Raises:
-        Annotation.DoesNotExist: unknown, or not theirs to see.
-    """
-    leads = Membership.objects.filter(user=user, role__in=(Role.ADMIN, Role.LEAD)).values("project")
-    mine = Q(user=user, task__project__in=annotatable(user))
-    led = Q(pk__gt=0) if user.is_superuser else Q(task__project__in=leads)
-    return Annotation.objects.select_related("task__iteration", "task__response", "task__prompt").get(
-        mine | led, pk=pk
-    )
 
 
 def tasks_open(iteration: Iteration) -> bool:
@@ -83,10 +69,6 @@ def tasks_free(
 def tasks_waiting_count(*, project: Project, user: User, cap: int = 1000) -> int:
     """How many tasks wait for this person, counted up to ``cap`` so that a long queue costs no more."""
     return tasks_free(project=project, user=user).order_by()[:cap].count()
-
-
-def guidelines_latest(project_id: int) -> GuidelineVersion | None:
-    return GuidelineVersion.objects.filter(project_id=project_id).order_by("-number").first()
 
 
 def model_critique_of(response_id: UUID) -> Critique | None:
@@ -157,17 +139,3 @@ def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
     fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
     found = Critique.objects.filter(pk=pk).first()
     return {name: getattr(found, name) for name in fields} if found else None
-
-
-def simulated_answers(iteration: Iteration) -> int:
-    """How many of an iteration's answers a program gave in a person's place."""
-    return Annotation.objects.filter(task__iteration=iteration, user__is_simulated=True).count()
-
-
-def answers_by_person(iteration: Iteration) -> list[dict[str, Any]]:
-    """(name, is_simulated, answers, seconds) of everyone who answered, most first."""
-    rows = Annotation.objects.filter(task__iteration=iteration).values(
-        name=F("user__username"), simulated=F("user__is_simulated")
-    )
-    counted = rows.annotate(answers=Count("id"), seconds=Sum("seconds")).order_by("-answers", "name")
-    return [dict(row) for row in counted]

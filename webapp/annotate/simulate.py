@@ -7,33 +7,40 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from loop.dialects import ReadCritique
 from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
+from loop.domains.arithmetic.generate import DOMAIN
 from webapp.accounts.models import User
 from webapp.annotate.errors import SimulationError
-from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskKind, TaskState
 from webapp.annotate.services import annotation_submit, assignment_claim
 from webapp.projects.models import Membership, Project, Role
+from webapp.projects.selectors import built_in
 from webapp.traces.models import Response
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
 
-DOMAIN = "arithmetic"
 _KEYS = uuid.UUID("6f1f0f0e-52a0-4e0e-9b63-5b8d3f0f7a11")  # namespace of the submit keys
 
 
 def annotators_simulate(
-    *, iteration: Iteration, error_rate: float = 0.05, people: int = 2, seed: int = 0
+    *,
+    iteration: Iteration,
+    error_rate: float = 0.05,
+    people: int = 2,
+    seed: int = 0,
+    on_answer: Callable[[object], None] = lambda _annotation: None,
 ) -> int:
     """Let ``people`` simulated annotators answer every open task of the iteration; returns how many answers.
 
     The same seed always gives the same answers, whoever claims what. Tasks that want more different people
-    than there are stay open.
+    than there are stay open. ``on_answer`` is called after every answer and may end the work by raising.
 
     Raises:
         SimulationError: no such number of people or error rate, or a task whose prompt no program can judge.
@@ -43,8 +50,7 @@ def annotators_simulate(
     if not 0 <= error_rate <= 1:
         raise SimulationError(f"the error rate must lie within 0 and 1, not {error_rate}")
     open_tasks = AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN)
-    # "contains", not a key look-up: a prompt without the key must count as foreign, too.
-    foreign = open_tasks.exclude(prompt__meta__contains={"domain": DOMAIN}).order_by("id").first()
+    foreign = open_tasks.exclude(built_in("prompt__")).order_by("id").first()
     if foreign is not None:
         raise SimulationError(
             f"prompt {foreign.prompt_id} is not of the built-in {DOMAIN} domain, so no program knows its "
@@ -58,7 +64,7 @@ def annotators_simulate(
             if claim is None:
                 annotators.remove(user)
                 continue
-            _answer(claim, user, error_rate=error_rate, seed=seed)
+            on_answer(_answer(claim, user, error_rate=error_rate, seed=seed))
             answers += 1
     return answers
 
@@ -83,11 +89,11 @@ def annotator_account(project: Project, number: int) -> User:
     return user
 
 
-def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int) -> None:
+def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int) -> Annotation:
     task = claim.task
     own = answer_seed(seed, task)
     answer = _steps if task.kind == TaskKind.STEP_CRITIQUE else _preference
-    annotation_submit(
+    return annotation_submit(
         user=user,
         assignment_token=claim.token,
         submit_key=uuid.uuid5(_KEYS, f"{task.pk}/{user.pk}"),

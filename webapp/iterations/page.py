@@ -16,11 +16,10 @@ from webapp.annotate.selectors import iteration_progress
 from webapp.iterations.models import Iteration, RunPoint, WorkUnit
 from webapp.metrics.charts import Bar, Curve, curve, funnel
 from webapp.projects.models import Project
+from webapp.projects.selectors import built_in
 
 STAGES = [s for s in Stage if s is not Stage.DONE]
 UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, Status.FAILED)]
-# By containment: `exclude(meta__domain=…)` would let prompts without a domain pass.
-BUILT_IN = {"domain": "arithmetic"}
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
 DOING = {
     "prepare": "Choosing prompts and pinning the champion",
@@ -239,8 +238,8 @@ def may_simulate(iteration: Iteration) -> bool:
     return (
         iteration.stage == Stage.ANNOTATE.value
         and iteration.status == Status.WAITING.value
-        and not tasks.exclude(prompt__meta__contains=BUILT_IN).exists()
-        and not iteration.units.filter(kind="simulate").exists()
+        and not tasks.exclude(built_in("prompt__")).exists()
+        and not iteration.units.filter(kind="simulate").exclude(state=WorkUnit.State.DONE).exists()
     )
 
 

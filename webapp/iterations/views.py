@@ -24,7 +24,7 @@ from webapp.iterations.models import Iteration
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
-from webapp.projects.selectors import prompts_of
+from webapp.projects.selectors import built_in, prompts_of
 
 PER_PAGE = 25
 
@@ -70,7 +70,7 @@ def start(request: SignedInRequest, project: Project) -> HttpResponse:
     form = StartForm(
         request.POST or None,
         recipes=recipes(),
-        may_simulate=train.exists() and not train.exclude(meta__contains=page.BUILT_IN).exists(),
+        may_simulate=train.exists() and not train.exclude(built_in()).exists(),
         initial={"recipe": request.GET.get("recipe")},
     )
     if request.method == "POST" and form.is_valid():

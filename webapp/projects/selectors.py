@@ -11,6 +11,7 @@ from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
+from loop.domains.arithmetic.generate import DOMAIN
 from webapp.accounts.models import User
 from webapp.projects.models import AuditEvent, GuidelineVersion, Membership, Project, Prompt, Role
 from webapp.projects.permissions import at_least, role_of
@@ -64,9 +65,9 @@ def members_of(project: Project) -> QuerySet[Membership]:
     return Membership.objects.filter(project=project).select_related("user").order_by("user__username")
 
 
-def guidelines_now(project: Project) -> GuidelineVersion | None:
+def guidelines_now(project_id: int) -> GuidelineVersion | None:
     """The newest guideline version, None when nothing was written yet."""
-    return GuidelineVersion.objects.filter(project=project).order_by("-number").first()
+    return GuidelineVersion.objects.filter(project_id=project_id).order_by("-number").first()
 
 
 def prompts_of(project: Project, *, split: str = "", text: str = "") -> QuerySet[Prompt]:
@@ -77,6 +78,14 @@ def prompts_of(project: Project, *, split: str = "", text: str = "") -> QuerySet
     if text:
         prompts = prompts.filter(Q(text__icontains=text) | Q(external_id=text))
     return prompts
+
+
+def built_in(path: str = "") -> Q:
+    """Prompts of the built-in domain, whose program knows every answer; ``path`` leads to the prompt.
+
+    By containment, not a key look-up: excluding those must leave prompts without a domain, too.
+    """
+    return Q(**{f"{path}meta__contains": {"domain": DOMAIN}})
 
 
 @dataclass(frozen=True)

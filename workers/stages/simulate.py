@@ -11,7 +11,7 @@ from workers.lease import Lease, patiently
 
 def run(unit: Any, lease: Lease) -> None:
     lease.report(message="simulated annotators are answering")
-    answers = annotators_simulate(iteration=unit.iteration, seed=unit.iteration.seed)
+    answers = annotators_simulate(iteration=unit.iteration, seed=unit.iteration.seed, on_answer=lease.count)
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:

@@ -170,7 +170,9 @@ class OneIteration(RuleBasedStateMachine):
     @precondition(lambda self: self.now.stage == Stage.ANNOTATE.value)
     @rule(by_program=st.booleans())
     def end_annotation(self, by_program):
-        self.try_to(annotators_simulate if by_program else annotation_close, Status.WAITING)
+        asked = self.iteration.units.filter(kind="simulate").exclude(state="done").exists()
+        allowed = [] if by_program and asked else [Status.WAITING]
+        self.try_to(annotators_simulate if by_program else annotation_close, *allowed)
 
     @invariant()
     def the_log_is_a_chain_to_where_it_stands(self):

@@ -6,7 +6,9 @@ import pytest
 
 from loop.stages import NEXT, OPEN, Stage, Status
 from tests.webapp.iterations import support
+from webapp.annotate.services import tasks_create
 from webapp.iterations.models import Iteration, Transition
+from webapp.iterations.page import actions_of
 from webapp.iterations.services import (
     IterationError,
     annotation_close,
@@ -90,6 +92,25 @@ def test_what_people_may_do_in_each_status(change, works_from, status):
         iteration.refresh_from_db()
         assert iteration.status == status
         assert not AuditEvent.objects.exists()
+
+
+def test_simulated_annotators_are_asked_once_at_a_time_and_again_for_what_is_left():
+    iteration = at(Stage.ANNOTATE, Status.WAITING)
+    prompt = support.make.prompt_make(iteration.project, meta={"domain": "arithmetic"})
+    response = support.make.response_make(prompt, iteration=iteration)
+    tasks_create(iteration=iteration, kind="step_critique", items=[(prompt.pk, response.pk, 0.0)])
+    annotators_simulate(iteration=iteration, by=None)
+    assert "simulate" not in actions_of(iteration)
+    with pytest.raises(IterationError, match=r"at work on .* already"):
+        annotators_simulate(iteration=iteration, by=None)
+    iteration.units.update(state="done")
+    assert "simulate" in actions_of(iteration)
+    annotators_simulate(iteration=iteration, by=None)
+    assert list(iteration.units.order_by("pk").values_list("ordinal", "state")) == [
+        (0, "done"),
+        (1, "queued"),
+    ]
+    assert AuditEvent.objects.filter(verb="simulated annotators asked").count() == 2
 
 
 def test_the_whole_way_is_straight_and_reads_the_same_for_every_iteration():

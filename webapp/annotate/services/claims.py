@@ -18,6 +18,7 @@ from webapp.annotate import selectors
 from webapp.annotate.errors import AnnotateConflict
 from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
 from webapp.projects.models import Project
+from webapp.projects.selectors import guidelines_now
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
@@ -111,7 +112,7 @@ def _hand_out(task: AnnotationTask, user: User) -> Assignment:
         lease_until=lease_end(),
         order=order,
         shown=shown,
-        guideline_version=selectors.guidelines_latest(task.project_id),
+        guideline_version=guidelines_now(task.project_id),
     )
 
 

@@ -115,8 +115,9 @@ def _annotate_plan(iteration: Iteration) -> None:
             simulation_plan(iteration)
 
 
-def simulation_plan(iteration: Iteration) -> None:
-    units_add(iteration=iteration, kind="simulate", queue=Queue.LIGHT, payloads=[{}])
+def simulation_plan(iteration: Iteration) -> bool:
+    """Queue a round of simulated answers; false while an earlier round is still to be done."""
+    return bool(units_add(iteration=iteration, kind="simulate", queue=Queue.LIGHT, payloads=[{}], again=True))
 
 
 def _annotate_due(iteration: Iteration) -> Due:

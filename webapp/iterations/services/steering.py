@@ -17,6 +17,7 @@ from webapp.iterations.models import Iteration, WorkUnit
 from webapp.iterations.services import stages
 from webapp.iterations.services.machine import iteration_tick
 from webapp.projects.models import AuditEvent, Project
+from webapp.projects.selectors import built_in
 from webapp.registry import services as registry
 
 
@@ -168,12 +169,15 @@ def annotators_simulate(*, iteration: Iteration, by: User | None) -> None:
     """Let the seed domain's program answer what is open, marked as simulated.
 
     Raises:
-        IterationError: not annotating now, or a prompt is not of the seed domain.
+        IterationError: not annotating now, asked already, or a prompt is not of the seed domain.
     """
+    # Locked: of two who ask at once, the second sees the first's unit.
+    iteration = Iteration.objects.select_for_update(no_key=True).get(pk=iteration.pk)
     _require_annotating(iteration)
-    if iteration.tasks.exclude(prompt__meta__contains={"domain": "arithmetic"}).exists():
+    if iteration.tasks.exclude(built_in("prompt__")).exists():
         raise IterationError("only prompts of the built-in arithmetic domain can be answered by a program")
-    stages.simulation_plan(iteration)
+    if not stages.simulation_plan(iteration):
+        raise IterationError(f"simulated annotators are at work on {iteration} already; wait until they end")
     _audit(iteration, by, "simulated annotators asked")
 
 

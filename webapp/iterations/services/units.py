@@ -54,11 +54,17 @@ def units_add(
     queue: Queue,
     payloads: list[dict[str, Any]],
     totals: list[int] | None = None,
+    again: bool = False,
 ) -> int:
-    """Queue one unit per payload. A repeat adds nothing: (iteration, kind, ordinal) is unique."""
-    first = WorkUnit.objects.filter(iteration=iteration, kind=kind).exists()
-    if first or not payloads:
+    """Queue one unit per payload. A repeat adds nothing: (iteration, kind, ordinal) is unique.
+
+    With ``again`` further units of the kind may follow once all earlier ones are done.
+    """
+    earlier = WorkUnit.objects.filter(iteration=iteration, kind=kind)
+    in_the_way = earlier.exclude(state=State.DONE) if again else earlier
+    if not payloads or in_the_way.exists():
         return 0
+    first = earlier.count()
     now = timezone.now()
     WorkUnit.objects.bulk_create(
         [
@@ -67,7 +73,7 @@ def units_add(
                 iteration=iteration,
                 stage=iteration.stage,
                 kind=kind,
-                ordinal=i,
+                ordinal=first + i,
                 queue=queue,
                 payload=payload,
                 total=totals[i] if totals else 0,

@@ -65,7 +65,7 @@ def project(request: SignedInRequest, project: Project) -> HttpResponse:
         "chart": bands(series) if series else None,
         "latest": iterations.iterations_of(project)[:5],
         "members": selectors.members_of(project)[:50],
-        "guidelines": selectors.guidelines_now(project),
+        "guidelines": selectors.guidelines_now(project.pk),
         "live_url": f"/events/{ticket_for(project_id=project.pk)}",
         "fragment_url": reverse("project_live", args=[project.slug]),
     }
@@ -85,7 +85,7 @@ def project_live(request: SignedInRequest, project: Project) -> HttpResponse:
 @project_page(Role.LEAD)
 def guidelines(request: SignedInRequest, project: Project) -> HttpResponse:
     """Write the next version of the guidelines."""
-    newest = selectors.guidelines_now(project)
+    newest = selectors.guidelines_now(project.pk)
     form = GuidelinesForm(request.POST or None, initial={"text": newest.text if newest else ""})
     if request.method == "POST" and form.is_valid():
         if newest and newest.text.strip() == form.cleaned_data["text"].strip():
