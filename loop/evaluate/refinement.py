@@ -20,11 +20,6 @@ class CorrectionMatrix:
     def n(self) -> int:
         return self.wrong_to_right + self.right_to_wrong + self.right_to_right + self.wrong_to_wrong
 
-    @property
-    def net(self) -> float:
-        """Share put right minus share spoilt; at or below 0 refining does not pay."""
-        return (self.wrong_to_right - self.right_to_wrong) / self.n if self.n else 0.0
-
 
 def correction_matrix(pairs: Iterable[tuple[bool | None, bool | None]]) -> CorrectionMatrix:
     """Count (outcome before, outcome after) pairs."""

@@ -12,15 +12,15 @@ from django.db import transaction
 
 from loop.evaluate.paired import paired_bootstrap
 from loop.evaluate.rates import accuracy, pass_at_k
-from loop.records import Author, Origin, Verdict
+from loop.records import Author, Origin
 from loop.stages import Stage
 from webapp.annotate.models import Annotation
 from webapp.iterations.models import Iteration
 from webapp.metrics.models import MetricValue
+from webapp.registry.selectors import OUTCOME
 from webapp.traces.models import Critique, Response
 
 log = structlog.get_logger()
-_OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
 
 
 def metrics_write(*, iteration: Iteration, left: Stage) -> None:
@@ -99,9 +99,9 @@ def _generated(iteration: Iteration) -> None:
             detail={"k": k},
         )
     said = Critique.objects.filter(
-        response__iteration=iteration, author_kind=Author.MODEL.value, response__verdict__in=list(_OUTCOME)
+        response__iteration=iteration, author_kind=Author.MODEL.value, response__verdict__in=list(OUTCOME)
     ).values_list("verdict", "response__verdict", "parsed")
-    agrees = [ours == checker if parsed and ours in _OUTCOME else None for ours, checker, parsed in said]
+    agrees = [ours == checker if parsed and ours in OUTCOME else None for ours, checker, parsed in said]
     if agrees:
         _rate(iteration, "critic_agrees_with_checker", agrees)
 
@@ -109,9 +109,9 @@ def _generated(iteration: Iteration) -> None:
 def _annotated(iteration: Iteration) -> None:
     """People against the checker, and how long an answer takes them."""
     judged = Critique.objects.filter(
-        response__iteration=iteration, author_kind=Author.PERSON.value, response__verdict__in=list(_OUTCOME)
+        response__iteration=iteration, author_kind=Author.PERSON.value, response__verdict__in=list(OUTCOME)
     ).values_list("verdict", "response__verdict")
-    agrees = [people == checker if people in _OUTCOME else None for people, checker in judged]
+    agrees = [people == checker if people in OUTCOME else None for people, checker in judged]
     if agrees:
         _rate(iteration, "people_agree_with_checker", agrees)
     answers = Annotation.objects.filter(

@@ -26,12 +26,12 @@ def outcome_rows(evaluation: Evaluation) -> list[OutcomeRow]:
     )
 
 
-_OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
+OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
 
 
 def outcomes_by_prompt(rows: list[OutcomeRow]) -> dict[str, bool | None]:
     """Prompt id -> right, wrong, or None where it could not be scored."""
-    return {str(prompt): _OUTCOME.get(verdict) for prompt, verdict, _, _ in rows}
+    return {str(prompt): OUTCOME.get(verdict) for prompt, verdict, _, _ in rows}
 
 
 def heldout_outcomes(version: ModelVersion) -> dict[str, bool | None]:

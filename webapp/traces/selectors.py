@@ -1,13 +1,11 @@
-"""Reads of prompts and responses as the loop's records."""
+"""Reads of prompts as the loop's records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from loop import records
 from webapp.projects.models import Prompt
-from webapp.traces.models import Response
 
 
 def prompt_records(ids: Iterable[int]) -> list[records.Prompt]:
@@ -21,9 +19,3 @@ def prompt_records(ids: Iterable[int]) -> list[records.Prompt]:
     if missing := [pk for pk in wanted if pk not in rows]:
         raise LookupError(f"{len(missing)} prompts are gone, the first is {missing[0]}")
     return [rows[pk].record() for pk in wanted]
-
-
-def response_records(ids: Iterable[Any]) -> dict[str, records.Response]:
-    """Responses with their steps, by id text."""
-    rows = Response.objects.filter(pk__in=list(ids)).prefetch_related("steps")
-    return {str(r.pk): r.record() for r in rows}

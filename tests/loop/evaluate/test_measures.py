@@ -116,5 +116,3 @@ def test_the_correction_matrix():
     matrix = correction_matrix(pairs)
     assert matrix == CorrectionMatrix(2, 1, 1, 1, errors=1)
     assert matrix.n == 5
-    assert matrix.net == pytest.approx(0.2)
-    assert correction_matrix([]).net == 0
