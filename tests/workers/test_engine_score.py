@@ -189,7 +189,7 @@ def test_pickled_weights_are_refused_unread(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     for load in (base_sha, lambda name: TransformersEngine(name, device="cpu")):
-        with pytest.raises(FileNotFoundError, match="no .safetensors file; other weight formats can carry"):
+        with pytest.raises(FileNotFoundError, match=r"no \.safetensors file; other weight formats can carry"):
             load(str(folder))
 
 
