@@ -77,14 +77,3 @@ def test_the_look_up_is_the_check(project):
         project_for(make.user_make(), "here")
     with pytest.raises(Http404):
         project_for(annotator, "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("permission", "least"),
-    [("view", Role.VIEWER), ("annotate", Role.ANNOTATOR), ("lead", Role.LEAD), ("administer", Role.ADMIN)],
-)
-def test_rules_say_the_same(project, permission, least):
-    for role in ROLES:
-        user = make.member_make(project, role=role)
-        assert user.has_perm(f"projects.{permission}", project) == (ROLES.index(role) >= ROLES.index(least))
-        assert not user.has_perm(f"projects.{permission}", make.project_make())
