@@ -5,7 +5,7 @@ import warnings
 
 from django.core.asgi import get_asgi_application
 
-# WhiteNoise hands static files over as plain iterators; they are small, and there is nothing a reader could do.
+# WhiteNoise hands static files over as plain iterators; they are small, and no reader could change it.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 django_app = get_asgi_application()

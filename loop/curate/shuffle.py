@@ -58,9 +58,10 @@ def _thinned(scores: dict[tuple[str, str], Score], rows: int, rng: Random) -> di
     for name in sorted({name for name, _ in right}):
         mine = [key for key in right if key[0] == name]
         spared |= set(rng.sample(mine, min(rows, len(mine))))
-    unheard = {"value": None, "verdict": Verdict.UNKNOWN}
     return {
-        k: s if s.verdict is not Verdict.RIGHT or k in spared else replace(s, **unheard)
+        k: s
+        if s.verdict is not Verdict.RIGHT or k in spared
+        else replace(s, value=None, verdict=Verdict.UNKNOWN)
         for k, s in scores.items()
     }
 

@@ -80,7 +80,8 @@ def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tupl
     web = f"uvicorn webapp.asgi:application --host {host} --port {port} --no-access-log"
     others = []
     for queue, threads in WORKER_THREADS.items():
-        celery = f"celery --quiet -A workers.app worker -Q {queue} -n {queue}@%h -P threads -c {threads} -l WARNING"
+        worker = f"-Q {queue} -n {queue}@%h -P threads -c {threads}"
+        celery = f"celery --quiet -A workers.app worker {worker} -l WARNING"
         quiet = "--without-gossip --without-mingle --without-heartbeat"  # nobody listens to workers' chatter
         others.append(module(f"worker-{queue}", f"{celery} {quiet}", worker_env))
     others.append(Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root))
