@@ -100,3 +100,14 @@ def test_a_withdrawn_task_is_not_claimed_nor_answered(project, iteration, task, 
         with pytest.raises(AnnotateConflict) as refused:
             act()
         assert refused.value.code == "task_closed"
+
+
+def test_claims_handed_back_are_free_for_others_and_the_draft_is_kept(project, iteration, task):
+    asks, other = make.member_make(project), make.member_make(project)
+    claim = services.assignment_claim(user=asks, project=project)
+    services.draft_save(user=asks, token=claim.token, payload={"marks": [1, None, None]}, revision=0)
+    assert services.assignment_claim(user=other, project=project) is None
+    assert services.assignments_hand_back(user=asks, iteration=iteration) == 1
+    assert services.assignment_claim(user=other, project=project) is not None
+    claim.refresh_from_db()
+    assert (claim.state, claim.draft.payload) == ("expired", {"marks": [1, None, None]})

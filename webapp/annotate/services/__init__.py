@@ -8,6 +8,7 @@ from webapp.annotate.services.claims import (
     assignment_claim,
     assignment_heartbeat,
     assignment_release,
+    assignments_hand_back,
     assignments_sweep,
 )
 from webapp.annotate.services.drafts import draft_save
@@ -19,6 +20,7 @@ __all__ = [
     "assignment_claim",
     "assignment_heartbeat",
     "assignment_release",
+    "assignments_hand_back",
     "assignments_sweep",
     "draft_save",
     "tasks_close",

@@ -199,3 +199,13 @@ def assignments_sweep(*, now: datetime, project: Project | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_SWEEP, {"now": now, "project": project.pk if project else None})
         return int(cursor.fetchone()[0])
+
+
+def assignments_hand_back(*, user: User, iteration: Iteration) -> int:
+    """End the leases of this person's live claims in an iteration, so that others can answer. Drafts stay,
+    and an answer that comes after all is taken while the slot is still free. Returns how many."""
+    now = timezone.now()
+    mine = Assignment.objects.filter(user=user, state=State.ACTIVE, task__iteration=iteration)
+    ended = mine.update(lease_until=now)
+    assignments_sweep(now=now + timedelta(microseconds=1), project=iteration.project)
+    return ended

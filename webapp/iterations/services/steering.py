@@ -178,6 +178,8 @@ def annotators_simulate(*, iteration: Iteration, by: User | None) -> None:
         raise IterationError("only prompts of the built-in arithmetic domain can be answered by a program")
     if not stages.simulation_plan(iteration):
         raise IterationError(f"simulated annotators are at work on {iteration} already; wait until they end")
+    if by is not None:  # "the rest" includes the items on the screen of whoever asks
+        annotate_services.assignments_hand_back(user=by, iteration=iteration)
     _audit(iteration, by, "simulated annotators asked")
 
 
