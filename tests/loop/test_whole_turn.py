@@ -32,9 +32,10 @@ BY_TEXT = {p.text: p for p in PROMPTS}
 def student(request: GenerateRequest, index: int) -> str:
     """Solves half of the problems, criticises with 20 % errors, repairs most of what it is told."""
     rng = random.Random(request.seeds[index])
-    question, _, task = request.messages[-1].content.partition("\nDraft:\n")
+    asked = [m.content for m in request.messages if m.role == "user"]
+    question, _, task = asked[0].partition("\nDraft:\n")
     prompt = BY_TEXT[question]
-    if task.endswith("Check:"):
+    if len(asked) == 1 and task.endswith("Check:"):
         draft = task.removesuffix("\nCheck:")
         response = Response(str(request.seeds[index]), prompt.id, draft, TERSE.split_steps(draft))
         return TERSE.write_critique(annotate_steps(prompt, response, error_rate=0.2, seed=1), response)

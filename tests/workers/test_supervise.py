@@ -21,7 +21,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_returns_at_once(llama: Path, tm
     seen: list[dict[str, Any]] = []
 
     def kill_it() -> bool:
-        if (run / "checkpoints" / "10").is_dir():
+        if any((run / "checkpoints").glob("*/manifest.json")):
             os.kill(child_of_this_process(), signal.SIGKILL)
         return False
 
