@@ -81,6 +81,6 @@ def iteration_report(iteration: Iteration) -> dict[str, Any]:
         "promoted": decision.get("promote", False),
         "reasons": decision.get("reasons") or ([last.because] if last else []),
         "challenger": iteration.challenger.name if iteration.challenger else None,
-        "counts": iteration.counts,
+        "counts": {("rejected" if k == "dropped" else k): v for k, v in iteration.counts.items()},
         "seconds": stage_seconds(iteration),
     }
