@@ -99,7 +99,7 @@ def bench(layout: Layout, words: list[str]) -> int:
 def chaos(layout: Layout, words: list[str]) -> int:
     """kill processes at random while an iteration runs and check that nothing is lost or doubled"""
     install.setup(layout, quiet=True)
-    return _words(layout, [layout.python, "-m", "pytest", "-m", "chaos", "-p", "no:xdist", *words])
+    return _words(layout, [layout.python, "-m", "pytest", "-m", "chaos", "-n", "0", "tests/chaos", *words])
 
 
 COMMANDS: tuple[Callable[[Layout, list[str]], int], ...] = (setup, up, demo, manage, test, lint, bench, chaos)
