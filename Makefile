@@ -1,5 +1,5 @@
 # Thin names for ./run, which does the work.
-.PHONY: setup up demo test lint bench chaos manage e2e load gpu
+.PHONY: setup up demo test lint bench chaos manage e2e gpu
 setup up demo lint chaos:
 	@./run $@
 bench:
@@ -10,7 +10,5 @@ manage: # make manage ARGS="prompts_import --help"
 	@./run manage $(ARGS)
 e2e: # the browser tests alone
 	@./run test -m browser $(ARGS)
-load:
-	@./run test -n 0 -m load $(ARGS)
-gpu:
-	@./run test -n 0 -m gpu $(ARGS)
+gpu: # on a machine with a CUDA device
+	@./run test -n 0 -m gpu tests/gpu $(ARGS)

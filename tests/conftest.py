@@ -24,7 +24,6 @@ _LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 _STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]"]]()
 _REASONS = {
     "browser": "no Chromium on PATH",
-    "load": "only by `make load`",
     "chaos": "only by `make chaos`",
     "gpu": "only by `make gpu`",
     "data": "public data not found",
