@@ -147,7 +147,7 @@ def test_model_evaluate_asked_twice_at_once_measures_once(project):
     ("words", "says"),
     [
         (["--project=nowhere"], "no project called 'nowhere'"),
-        (["--project=demo-words"], "demo-words has no model called (champion)"),
+        (["--project=demo-words"], "demo-words has no heldout prompts"),
         (["--project=demo-words", "--model=x"], "demo-words has no model called x"),
     ],
 )

@@ -13,6 +13,7 @@ from webapp.iterations.models import WorkUnit
 from webapp.iterations.services import evaluation_start
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, ModelVersion
+from webapp.registry.services import base_register
 
 
 class Command(BaseCommand):
@@ -31,13 +32,12 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=options["project"]).first()
         if project is None:
             raise CommandError(f"no project called {options['project']!r}", returncode=2)
-        version = project.champion
+        # The champion; on a new project, the base.
+        version: ModelVersion | None = base_register(project=project)
         if options["model"]:
             version = ModelVersion.objects.filter(project=project, name=options["model"]).first()
         if version is None:
-            raise CommandError(
-                f"{project.slug} has no model called {options['model'] or '(champion)'}", returncode=2
-            )
+            raise CommandError(f"{project.slug} has no model called {options['model']}", returncode=2)
         for name in ("limit", "max_new_tokens"):
             if options[name] < 1:
                 raise CommandError(f"--{name.replace('_', '-')} must be at least 1", returncode=2)
