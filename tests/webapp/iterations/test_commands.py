@@ -147,7 +147,6 @@ def test_model_evaluate_asked_twice_at_once_measures_once(project):
     ("words", "says"),
     [
         (["--project=nowhere"], "no project called 'nowhere'"),
-        (["--project=demo-words"], "demo-words has no heldout prompts"),
         (["--project=demo-words", "--model=x"], "demo-words has no model called x"),
     ],
 )
@@ -187,3 +186,9 @@ def test_the_scheduler_s_round_survives_a_broken_part(project, monkeypatch):
     monkeypatch.setattr(scheduler, "close_old_connections", lambda: None)
     scheduler.Command().beat()
     assert swept == ["units"]
+
+
+def test_a_new_project_is_measured_by_its_base(project):
+    command("model_evaluate", f"--project={project.slug}")
+    project.refresh_from_db()
+    assert project.champion.evaluations.filter(split="heldout").exists()
