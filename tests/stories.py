@@ -38,7 +38,7 @@ def decision(before: float, after: float, promote: bool, **values: object) -> di
         "turned_wrong": 2,
         "left_out": 0,
         "reasons": ["the guards hold"] if promote else ["the gain could be chance"],
-        "guards": {"probe accuracy": {"before": 0.5, "after": 0.55, "higher_is_better": True}},
+        "guards": {"probe accuracy": {"before": 0.5, "after": 0.55}},
         **values,
     }
 

@@ -101,6 +101,8 @@ def test_rest_em_from_prompts_to_promotion(workers, project, settings):
         "answers cut off at the length limit",
         "probe accuracy",
     }
+    # The keys that the iteration page shows.
+    assert all(set(guard) == {"before", "after"} for guard in decision["guards"].values())
     report = iteration_report(iteration)
     assert json.loads(json.dumps(report)) == report
     assert (report["promoted"], report["heldout_after"]) == (True, decision["after"])

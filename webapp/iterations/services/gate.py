@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from loop.evaluate.rates import accuracy
@@ -64,7 +63,7 @@ def decide(
         "turned_wrong": decision.flips.lost,
         "left_out": decision.left_out,
         "reasons": reasons,
-        "guards": {name: asdict(guard) for name, guard in guards.items()},
+        "guards": {n: {"before": g.champion, "after": g.challenger} for n, g in guards.items()},
     }
     iteration.save(update_fields=["decision"])
     if iteration.decision["promote"]:
