@@ -10,7 +10,7 @@ from webapp.annotate.models import AnnotationTask
 from webapp.annotate.services import tasks_create
 from webapp.iterations.models import Iteration
 from webapp.projects.models import GuidelineVersion, Membership, Project, Prompt, PromptFamily, Role
-from webapp.traces.models import Critique, Response, Step
+from webapp.traces.models import Critique, Response
 
 _numbers = itertools.count(1)
 
@@ -70,12 +70,11 @@ def response_make(prompt: Prompt, *steps: str, **values: Any) -> Response:
     """A response whose text is its steps, one per line, with character spans."""
     lines = steps or ("2 + 2 = 4", "4 + 1 = 6", "Answer: 6")
     values = {"origin": "sample", "text": "\n".join(lines), "answer": "6", **values}
-    response = Response.objects.create(prompt=prompt, **values)
-    at = 0
-    for index, line in enumerate(lines):
-        Step.objects.create(response=response, index=index, text=line, start=at, end=at + len(line))
+    spans, at = [], 0
+    for line in lines:
+        spans.append([at, at + len(line), None, None])
         at += len(line) + 1
-    return response
+    return Response.objects.create(prompt=prompt, step_spans=spans, **values)
 
 
 def model_critique_make(response: Response, **values: Any) -> Critique:

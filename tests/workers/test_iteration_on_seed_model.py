@@ -40,9 +40,9 @@ def test_sampled_judged_trained_measured_decided(settings, tmp_path):
     one = samples.filter(finish="stop").first()
     assert len(one.token_ids) == len(one.logprobs) > 0
     assert max(one.logprobs) <= 1e-6
-    assert [s.text for s in one.steps.all()] == [s.text for s in Terse().split_steps(one.text)]
-    assert all(one.text[s.start : s.end] == s.text for s in one.steps.all())
-    assert one.steps.first().token_start == 0
+    assert [s.text for s in one.steps] == [s.text for s in Terse().split_steps(one.text)]
+    assert all(one.text[s.start : s.end] == s.text for s in one.steps)
+    assert one.steps[0].token_start == 0
 
     rows = dataset_rows(dataset=iteration.dataset_version)
     assert len(rows) >= 16

@@ -9,5 +9,9 @@ class User(AbstractUser):
         default=False, help_text="A program that answers in a person's place; its answers are marked as such."
     )
 
+    settings = models.JSONField(
+        default=dict, blank=True, help_text="keys, font, theme, motion, language; see accounts.comfort."
+    )
+
     def __str__(self) -> str:
         return self.get_full_name() or self.username

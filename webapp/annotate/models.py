@@ -1,9 +1,11 @@
-"""Annotation tasks, the leased claims on them, drafts, and people's answers with every revision."""
+"""Queues of annotation tasks, the leased claims on them, drafts, answers with every revision, review."""
 
 import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 
@@ -14,12 +16,63 @@ from webapp.traces.models import Response
 class TaskKind(models.TextChoices):
     STEP_CRITIQUE = "step_critique", "Step critique"
     PREFERENCE = "preference", "Preference"
+    CRITIQUE_REVIEW = "critique_review", "Critique review"
+
+
+class TaskPurpose(models.TextChoices):
+    """Why the task is asked. Only ``label`` answers are votes; the others measure the people who answer."""
+
+    LABEL = "label", "Label"
+    GOLD = "gold", "Gold"  # the answer is known
+    REPEAT = (
+        "repeat",
+        "Repeat",
+    )  # a person's own earlier task again, to see whether they agree with themselves
 
 
 class TaskState(models.TextChoices):
     OPEN = "open"
     DONE = "done"  # as many answers as asked for
     CLOSED = "closed"  # withdrawn: the iteration went on or was cancelled
+
+
+class Queue(models.Model):
+    """How one project's tasks of one kind are asked. Created with the first task; edited by leads."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queues")
+    kind = models.CharField(max_length=16, choices=TaskKind.choices)
+    order = models.CharField(
+        max_length=40, default="first_come", help_text="A policy of loop.annotate.order."
+    )
+    control_share = models.FloatField(
+        default=0.0, help_text="Share of tasks drawn uniformly whatever the order, so that statistics hold."
+    )
+    overlap = models.PositiveSmallIntegerField(default=1, help_text="For tasks made from now on.")
+    show_model_critique = models.BooleanField(default=True)
+    show_reference = models.BooleanField(default=False)
+    withhold_share = models.FloatField(
+        default=0.0,
+        help_text="Share of items whose model critique is withheld at random: measures anchoring.",
+    )
+    daily_quota = models.PositiveIntegerField(null=True, blank=True, help_text="Answers per person and day.")
+    gold_share = models.FloatField(default=0.0, help_text="Share of items whose answer is known.")
+    gold_feedback = models.CharField(
+        max_length=10,
+        choices=[("hidden", "Hidden"), ("immediate", "Immediate")],
+        default="hidden",
+        help_text="Whether a person is told at once how they did on a gold item.",
+    )
+    repeat_share = models.FloatField(default=0.0, help_text="Share of items that are silent repeats.")
+    repeat_after = models.PositiveIntegerField(
+        default=20, help_text="A repeat comes at least this many answers after the first time."
+    )
+    error_kinds = models.JSONField(default=list, blank=True, help_text="Kinds a wrong step may be given.")
+    criteria = models.JSONField(
+        default=list, blank=True, help_text='[{"key", "label", "kind": "rating"|"yesno", "help"}].'
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "kind"], name="one_queue_per_kind")]
 
 
 class AnnotationTask(models.Model):
@@ -33,6 +86,15 @@ class AnnotationTask(models.Model):
     response_ids = ArrayField(
         models.UUIDField(), default=list, help_text="Preference: the candidates, unshuffled."
     )
+    critique_ids = ArrayField(
+        models.UUIDField(), default=list, help_text="Critique review: the one, or the two to compare."
+    )
+    purpose = models.CharField(max_length=8, choices=TaskPurpose.choices, default=TaskPurpose.LABEL)
+    repeat_of = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="repeats", db_index=False
+    )
+    named = models.BooleanField(default=False, help_text="Only invited people are given it.")
+    requeued = models.BooleanField(default=False, help_text="A slot came back: look here before the cursor.")
     state = models.CharField(max_length=8, choices=TaskState.choices, default=TaskState.OPEN)
     priority = models.FloatField(default=0.0, help_text="Higher comes first.")
     overlap = models.PositiveSmallIntegerField(default=1, help_text="Different people asked.")
@@ -43,6 +105,7 @@ class AnnotationTask(models.Model):
     show_model_critique = models.BooleanField(default=True)
     show_reference = models.BooleanField(default=False)
     gold = models.JSONField(null=True, help_text="The known answer, when this task checks the annotator.")
+    meta = models.JSONField(default=dict, blank=True, help_text="Of an imported task: its format and extras.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -51,25 +114,84 @@ class AnnotationTask(models.Model):
             models.Index(
                 fields=["project", "kind", "-priority", "id"],
                 name="task_queue",
-                condition=Q(state="open", open_slots__gt=0),
+                condition=Q(state="open", open_slots__gt=0, purpose="label", named=False),
             ),
-            # The same for a page that takes whatever kind comes next.
+            # Slots that came back behind people's cursors: few, looked at first.
             models.Index(
-                fields=["project", "-priority", "id"],
-                name="task_queue_any",
-                condition=Q(state="open", open_slots__gt=0),
+                fields=["project", "kind", "-priority", "id"],
+                name="task_requeued",
+                condition=Q(state="open", open_slots__gt=0, purpose="label", named=False, requeued=True),
             ),
-            models.Index(fields=["iteration", "state"]),
+            models.Index(fields=["project", "kind"], name="task_gold", condition=Q(purpose="gold")),
+            models.Index(
+                fields=["iteration", "state"], name="task_iteration", condition=Q(iteration__isnull=False)
+            ),
+            # For the table of tasks, newest first.
+            models.Index(fields=["project", "-id"], name="task_table"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(open_slots__gte=0), name="no_slot_twice"),
-            models.UniqueConstraint(fields=["iteration", "response"], name="one_critique_task_per_response"),
+            models.UniqueConstraint(
+                fields=["iteration", "response"],
+                condition=Q(kind="step_critique", purpose="label", iteration__isnull=False),
+                name="one_critique_task_per_response",
+            ),
             models.UniqueConstraint(
                 fields=["iteration", "response_ids"],
-                condition=Q(kind="preference"),
+                condition=Q(kind="preference", purpose="label", iteration__isnull=False),
                 name="one_preference_task_per_set",
             ),
+            models.UniqueConstraint(
+                fields=["iteration", "critique_ids"],
+                condition=Q(kind="critique_review", purpose="label", iteration__isnull=False),
+                name="one_review_task_per_set",
+            ),
         ]
+
+
+class Invitation(models.Model):
+    """A named person is asked to answer a task; others are not."""
+
+    task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="invitations")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "user"], name="invited_once")]
+
+
+class QueueCursor(models.Model):
+    """Up to where a person has gone through a queue: all before it was theirs, taken, or passed over.
+
+    A hint, never the truth: who reaches the end looks once more from the start. It keeps the next item
+    as cheap for someone with 100,000 answers as for a newcomer.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=16)
+    priority = models.FloatField()
+    task_id = models.BigIntegerField(help_text="Of the last task looked at; it may be gone.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "project", "kind"], name="one_cursor")]
+
+
+class DayCount(models.Model):
+    """What a person did in a project on one day (UTC). Kept by submit."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    day = models.DateField()
+    answers = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "project", "day"], name="one_count_per_day")]
 
 
 class Assignment(models.Model):
@@ -81,7 +203,10 @@ class Assignment(models.Model):
         RELEASED = "released"  # skipped by the person
         EXPIRED = "expired"  # lease ran out; the slot went back
 
-    task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="assignments")
+    # Indexes that the unique (task, user) covers are left out here and below: each costs every claim.
+    task = models.ForeignKey(
+        AnnotationTask, on_delete=models.CASCADE, related_name="assignments", db_index=False
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assignments")
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     token = models.UUIDField(default=uuid.uuid4, unique=True)
@@ -94,7 +219,7 @@ class Assignment(models.Model):
     # Settled when the item is handed out, so that what is stored is what was on the screen.
     shown = models.JSONField(default=dict, help_text="model_critique: id or null; reference: bool; order.")
     guideline_version = models.ForeignKey(
-        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+"
+        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     skip_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -102,7 +227,8 @@ class Assignment(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "user"], name="a_person_sees_a_task_once")]
         indexes = [
-            models.Index(fields=["user", "state"]),
+            # A person's live and lapsed claims are few among all they ever had.
+            models.Index(fields=["user"], name="claims_held", condition=Q(state__in=["active", "expired"])),
             models.Index(fields=["lease_until"], name="lease_sweep", condition=Q(state="active")),
         ]
 
@@ -129,9 +255,14 @@ class Annotation(models.Model):
         SUBMITTED = "submitted"
         ACCEPTED = "accepted"
         REJECTED = "rejected"
+        SENT_BACK = "sent_back"  # the lead asks its author to look again
 
-    task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="annotations")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")
+    task = models.ForeignKey(
+        AnnotationTask, on_delete=models.CASCADE, related_name="annotations", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations", db_index=False
+    )
     assignment = models.OneToOneField(
         Assignment, null=True, on_delete=models.SET_NULL, related_name="annotation"
     )
@@ -143,30 +274,160 @@ class Annotation(models.Model):
     payload = models.JSONField()
     revision = models.PositiveIntegerField(default=1)
     guideline_version = models.ForeignKey(
-        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+"
+        GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     shown = models.JSONField(
         default=dict, help_text="What was visible: model critique, reference, display order."
     )
     seconds = models.FloatField(null=True)
     step_seconds = models.JSONField(default=dict)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    reviewed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "user"], name="one_answer_per_person")]
-        indexes = [models.Index(fields=["user", "-created_at"])]
+        indexes = [
+            models.Index(fields=["user", "-created_at"]),
+            models.Index(fields=["user"], name="sent_back", condition=Q(state="sent_back")),
+        ]
 
 
 class AnnotationRevision(models.Model):
     """Every version of an answer, the first included."""
 
-    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="revisions")
+    annotation = models.ForeignKey(
+        Annotation, on_delete=models.CASCADE, related_name="revisions", db_index=False
+    )
     number = models.PositiveIntegerField()
     payload = models.JSONField()
     outcome = models.CharField(max_length=12, choices=Annotation.Outcome.choices)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["annotation", "number"], name="revision_once")]
         ordering = ["number"]
+
+
+class ReviewNote(models.Model):
+    """What a lead said or did about an answer; its author reads it."""
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="notes")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(
+        max_length=10,
+        choices=[("accepted", "Accepted"), ("rejected", "Rejected"), ("sent_back", "Sent back")],
+    )
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Adjudication(models.Model):
+    """The lead's final word on a task. The votes stay as they were; curation uses this alone."""
+
+    task = models.OneToOneField(AnnotationTask, on_delete=models.CASCADE, related_name="adjudication")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    outcome = models.CharField(
+        max_length=12, choices=Annotation.Outcome.choices, default=Annotation.Outcome.ANSWERED
+    )
+    payload = models.JSONField()
+    based_on = models.ForeignKey(
+        Annotation,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The vote it started from.",
+    )
+    note = models.TextField(blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+
+class Flag(models.Model):
+    """Something for the lead's inbox: an item set aside, or a note raised beside an answer."""
+
+    class Reason(models.TextChoices):
+        BAD_PROBLEM = "bad_problem", "Bad problem"
+        GIVE_UP = "give_up", "Gave up"
+        UNSURE = "unsure", "Unsure"
+        FLAG = "flag", "Flagged"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="flags")
+    task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="flags")
+    annotation = models.ForeignKey(Annotation, null=True, on_delete=models.CASCADE, related_name="flags")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=12, choices=Reason.choices)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolution = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "-id"], name="inbox", condition=Q(resolved_at__isnull=True))
+        ]
+
+
+class Regeneration(models.Model):
+    """Alternatives asked of the champion from one step on. ``token`` fences late workers.
+
+    A leased row like a work unit, but for one person who waits: workers take it before batch work.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="regenerations")
+    task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="regenerations")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="regenerations")
+    step = models.PositiveSmallIntegerField(help_text="The first step to write anew; those before are kept.")
+    count = models.PositiveSmallIntegerField(default=3)
+    model_version = models.ForeignKey(
+        "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    partial = models.JSONField(default=list, help_text="What is written so far, one text per alternative.")
+    error = models.TextField(blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="regenerations_waiting",
+                condition=Q(state__in=["queued", "running"]),
+            )
+        ]
+
+
+class SearchRow(models.Model):
+    """The full text of a task. Filled in the background, so that a large import does not wait for it."""
+
+    task = models.OneToOneField(AnnotationTask, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    words = SearchVectorField()
+
+    class Meta:
+        indexes = [GinIndex(fields=["words"], name="task_words")]

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from loop.records import Author
 from webapp.accounts.models import User
-from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.annotate.models import AnnotationTask, Assignment, Queue, TaskKind, TaskPurpose, TaskState
+from webapp.annotate.payload import Beside
 from webapp.projects.models import Project, Role
-from webapp.traces.models import Critique, Response, Step
+from webapp.traces.models import Critique, Response
 
 if TYPE_CHECKING:  # iterations lie above annotate
     from webapp.iterations.models import Iteration
@@ -40,12 +41,13 @@ def assignment_for(user: User, token: UUID) -> Assignment:
 
 def tasks_open(iteration: Iteration) -> bool:
     """Whether any task of the iteration still wants an answer."""
-    return AnnotationTask.objects.filter(iteration=iteration, state=TaskState.OPEN).exists()
+    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.LABEL)
+    return tasks.filter(state=TaskState.OPEN).exists()
 
 
 def iteration_progress(iteration: Iteration) -> tuple[int, int]:
     """Answers given and answers wanted. A closed task wants no more than it got."""
-    tasks = AnnotationTask.objects.filter(iteration=iteration)
+    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.LABEL)
     sums = tasks.aggregate(
         given=Sum("answers", default=0),
         open=Sum("overlap", filter=~Q(state=TaskState.CLOSED), default=0),
@@ -58,7 +60,9 @@ def tasks_free(
     *, project: Project, user: User, kind: str | None = None, iteration: Iteration | None = None
 ) -> QuerySet[AnnotationTask]:
     """Tasks this person could be given next, best first; never one they have had before."""
-    tasks = AnnotationTask.objects.filter(project=project, state=TaskState.OPEN, open_slots__gt=0)
+    tasks = AnnotationTask.objects.filter(
+        project=project, purpose=TaskPurpose.LABEL, named=False, state=TaskState.OPEN, open_slots__gt=0
+    )
     if kind:
         tasks = tasks.filter(kind=kind)
     if iteration:
@@ -77,12 +81,28 @@ def model_critique_of(response_id: UUID) -> Critique | None:
     return made.order_by("-created_at", "id").first()
 
 
+def queue_of(project_id: int, kind: str) -> Queue:
+    """The settings of a queue; the defaults, unsaved, where nobody has set any."""
+    found = Queue.objects.filter(project_id=project_id, kind=kind).first()
+    return found or Queue(project_id=project_id, kind=kind)
+
+
 def task_texts(task: AnnotationTask) -> list[str]:
     """What an answer is about: the steps' texts, or one entry per candidate response."""
     if task.kind == TaskKind.PREFERENCE:
         return [str(pk) for pk in task.response_ids]
-    steps = Step.objects.filter(response__in=response_ids(task)).order_by("index")
-    return list(steps.values_list("text", flat=True))
+    response = Response.objects.only("text", "step_spans").get(pk=response_ids(task)[0])
+    return [step.text for step in response.steps]
+
+
+def beside(task: AnnotationTask, payload: Any) -> Beside:
+    """What an answer to the task is checked against."""
+    queue = queue_of(task.project_id, task.kind)
+    alternatives: dict[str, int] = {}
+    if isinstance(payload, dict) and payload.get("branches"):
+        offered = Response.objects.filter(regeneration__task=task).values_list("pk", "regeneration__step")
+        alternatives = {str(pk): step for pk, step in offered}
+    return Beside(task_texts(task), len(task.critique_ids), queue.error_kinds, queue.criteria, alternatives)
 
 
 def response_ids(task: AnnotationTask) -> list[UUID]:
@@ -119,14 +139,14 @@ def lease_seconds(assignment: Assignment) -> int:
 def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
     task = assignment.task
     ids = response_ids(task)
-    rows = {r.pk: r for r in Response.objects.filter(pk__in=ids).prefetch_related("steps")}
+    rows = {r.pk: r for r in Response.objects.filter(pk__in=ids)}
     return [
         {
             "candidate": i,
             "id": str(ids[i]),
             "text": rows[ids[i]].text,
             "finish": rows[ids[i]].finish,
-            "steps": [{"index": s.index, "text": s.text} for s in rows[ids[i]].steps.all()],
+            "steps": [{"index": s.index, "text": s.text} for s in rows[ids[i]].steps],
         }
         for i in (assignment.order or range(len(ids)))
     ]

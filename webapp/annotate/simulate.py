@@ -126,7 +126,7 @@ def critique_payload(read: ReadCritique) -> dict[str, Any]:
 
 
 def _preference(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:
-    rows = {r.pk: r for r in Response.objects.filter(pk__in=task.response_ids).prefetch_related("steps")}
+    rows = {r.pk: r for r in Response.objects.filter(pk__in=task.response_ids)}
     records = [rows[pk].record() for pk in task.response_ids]
     winner = annotate_preference(task.prompt.record(), records, error_rate=error_rate, seed=seed)
     return {"winner": winner}

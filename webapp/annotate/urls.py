@@ -1,7 +1,7 @@
 from django.urls import path
 
-from webapp.annotate import views
+from webapp.annotate.views import item
 
 urlpatterns = [
-    path("projects/<slug:slug>/annotate/", views.annotate, name="annotate"),
+    path("projects/<slug:slug>/annotate/", item.annotate, name="annotate"),
 ]

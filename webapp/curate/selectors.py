@@ -34,7 +34,6 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
     responses = (
         Response.objects.filter(iteration_id=iteration_id, prompt_id__in=prompt_ids)
         .select_related("prompt")
-        .prefetch_related("steps")
         .defer("token_ids", "logprobs")  # the bulk of a row, and nothing that curation reads
         .order_by("prompt_id", "created_at", "id")
     )
@@ -57,7 +56,10 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
         (people if by_person else models)[home[critique.response_id]].append(critique.record())
     preferences: dict[int, list[records.Preference]] = defaultdict(list)
     for preference in Preference.objects.filter(
-        iteration_id=iteration_id, prompt_id__in=prompt_ids, author_kind=records.Author.PERSON.value
+        iteration_id=iteration_id,
+        prompt_id__in=prompt_ids,
+        author_kind=records.Author.PERSON.value,
+        critique_ids=[],
     ).order_by("created_at", "id"):
         preferences[preference.prompt_id].append(preference.record())
     return [
@@ -90,9 +92,7 @@ def corrected_critique_ids(iteration: Any) -> list[str]:
 
 def judged_responses(critique_ids: list[str]) -> list[tuple[records.Response, records.Critique]]:
     """Responses with the people's critique to continue from, in the order given."""
-    rows = (
-        Critique.objects.select_related("response").prefetch_related("response__steps").in_bulk(critique_ids)
-    )
+    rows = Critique.objects.select_related("response").in_bulk(critique_ids)
     by_id = {str(pk): row for pk, row in rows.items()}
     return [(by_id[pk].response.record(), by_id[pk].record()) for pk in critique_ids]
 

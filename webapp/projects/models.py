@@ -57,7 +57,10 @@ class GuidelineVersion(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="guidelines")
     number = models.PositiveIntegerField()
-    text = models.TextField()
+    text = models.TextField(help_text="Markdown.")
+    examples = models.JSONField(
+        default=list, blank=True, help_text='Worked examples: [{"text": …, "mark": -1|0|1|null, "why": …}].'
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -66,6 +69,17 @@ class GuidelineVersion(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "number"], name="guideline_number")]
         ordering = ["-number"]
+
+
+class GuidelineRead(models.Model):
+    """That a person has read a version of the guidelines: asked once per version, before the next item."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey(GuidelineVersion, on_delete=models.CASCADE, related_name="reads")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "version"], name="read_once")]
 
 
 class PromptFamily(models.Model):

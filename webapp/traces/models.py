@@ -5,6 +5,7 @@ the same work is a conflict, never a second row.
 """
 
 import uuid
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -29,6 +30,11 @@ class Response(models.Model):
     text = models.TextField()
     answer = models.TextField(null=True)
     finish = models.CharField(max_length=8, default="stop")
+    # In the row, not in a table of their own: steps are written once, always read with their text, and a
+    # million responses would be six million rows to import.
+    step_spans = models.JSONField(
+        default=list, help_text="Per step [start, end, token_start, token_end]: offsets into text, token_ids."
+    )
     token_ids = ArrayField(models.IntegerField(), default=list)
     logprobs = ArrayField(models.FloatField(), default=list)
     sampling = models.JSONField(default=dict)
@@ -46,22 +52,44 @@ class Response(models.Model):
         default="unknown",
         help_text="The checker's, copied from its score for filters.",
     )
+    regeneration = models.ForeignKey(
+        "annotate.Regeneration",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="responses",
+        db_index=False,  # see Meta: only the few that have one
+        help_text="Continuations a person asked for while annotating.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["iteration", "verdict"])]
+        indexes = [
+            models.Index(fields=["iteration", "verdict"]),
+            models.Index(
+                fields=["regeneration"],
+                name="response_regeneration",
+                condition=models.Q(regeneration__isnull=False),
+            ),
+        ]
 
-    def record(self, steps: "list[Step] | None" = None, *, tokens: bool = True) -> records.Response:
-        """The loop's record. Reads ``self.steps`` unless given: prefetch it for lists.
+    @property
+    def steps(self) -> tuple[records.Step, ...]:
+        """The steps in order, cut from the text."""
+        return tuple(
+            records.Step(i, self.text[start:end], start, end, token_start, token_end)
+            for i, (start, end, token_start, token_end) in enumerate(self.step_spans)
+        )
 
-        Without ``tokens`` the record has no token ids and log-probabilities, so they may be deferred.
+    def record(self, *, tokens: bool = True) -> records.Response:
+        """The loop's record.
+
+        Without ``tokens`` it has no token ids and log-probabilities, so they may be deferred.
         """
-        rows = sorted(self.steps.all() if steps is None else steps, key=lambda s: s.index)
         return records.Response(
             id=str(self.pk),
             prompt_id=str(self.prompt_id),
             text=self.text,
-            steps=tuple(s.record() for s in rows),
+            steps=self.steps,
             origin=records.Origin(self.origin),
             parent_id=str(self.parent_id) if self.parent_id else None,
             answer=self.answer,
@@ -74,21 +102,9 @@ class Response(models.Model):
         )
 
 
-class Step(models.Model):
-    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="steps")
-    index = models.PositiveSmallIntegerField()
-    text = models.TextField()
-    start = models.PositiveIntegerField(help_text="Character offset into the response.")
-    end = models.PositiveIntegerField()
-    token_start = models.PositiveIntegerField(null=True)
-    token_end = models.PositiveIntegerField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["response", "index"], name="step_once")]
-        ordering = ["index"]
-
-    def record(self) -> records.Step:
-        return records.Step(self.index, self.text, self.start, self.end, self.token_start, self.token_end)
+def spans_of(steps: Iterable[records.Step]) -> list[list[int | None]]:
+    """What `Response.step_spans` keeps of a record's steps."""
+    return [[s.start, s.end, s.token_start, s.token_end] for s in steps]
 
 
 class Critique(models.Model):
@@ -106,6 +122,9 @@ class Critique(models.Model):
     annotation = models.OneToOneField(
         "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="critique"
     )
+    adjudication = models.OneToOneField(
+        "annotate.Adjudication", null=True, on_delete=models.CASCADE, related_name="critique"
+    )
     model_version = models.ForeignKey(
         "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -116,6 +135,7 @@ class Critique(models.Model):
     corrections = models.JSONField(default=dict, help_text="Step index -> corrected step.")
     text = models.TextField(blank=True)
     parsed = models.BooleanField(default=True)
+    final = models.BooleanField(default=False, help_text="From an adjudication: it stands for all others.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def record(self) -> records.Critique:
@@ -153,6 +173,15 @@ class Preference(models.Model):
     annotation = models.OneToOneField(
         "annotate.Annotation", null=True, on_delete=models.CASCADE, related_name="preference"
     )
+    adjudication = models.OneToOneField(
+        "annotate.Adjudication", null=True, on_delete=models.CASCADE, related_name="preference"
+    )
+    critique_ids = ArrayField(
+        models.UUIDField(),
+        default=list,
+        help_text="When two critiques of one response are compared: ``winner`` indexes these.",
+    )
+    final = models.BooleanField(default=False, help_text="From an adjudication: it stands for all others.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def record(self) -> records.Preference:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from django.db import transaction
 
 from loop import records
-from webapp.traces.models import Critique, Preference, Response, Score, Step
+from webapp.traces.models import Critique, Preference, Response, Score, spans_of
 
 VERIFIER = "verifier"
 
@@ -25,6 +25,7 @@ def _response_row(
         text=response.text,
         answer=response.answer,
         finish=response.finish,
+        step_spans=spans_of(response.steps),
         token_ids=list(response.token_ids),
         logprobs=list(response.logprobs),
         sampling=asdict(response.sampling),
@@ -42,7 +43,7 @@ def traces_store(
     """Store every record of these traces; returns how many responses they hold.
 
     A repeat of the same work stores nothing new: responses, critiques and preferences carry ids
-    derived from (run, prompt, call), steps and scores are unique per response.
+    derived from (run, prompt, call), scores are unique per response.
     """
     traces = list(traces)
     responses = [r for t in traces for r in t.responses]
@@ -52,11 +53,6 @@ def traces_store(
         [_response_row(r, iteration_id, model_version_id, verdicts.get(r.id, "unknown")) for r in responses],
         ignore_conflicts=True,
         batch_size=1000,
-    )
-    Step.objects.bulk_create(
-        [Step(response_id=r.id, **asdict(step)) for r in responses for step in r.steps],
-        ignore_conflicts=True,
-        batch_size=5000,
     )
     Critique.objects.bulk_create(
         [

@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from webapp.annotate.errors import PayloadInvalid
 from webapp.annotate.models import AnnotationTask, TaskKind
-from webapp.annotate.payload import payload_clean
+from webapp.annotate.payload import Beside, payload_clean
 
 STEPS = ["2 + 2 = 4", "4 + 1 = 6", "Answer: 6"]
 
 
 def check(payload, texts=STEPS, kind=TaskKind.STEP_CRITIQUE, outcome="answered"):
-    return payload_clean(task=AnnotationTask(kind=kind), outcome=outcome, payload=payload, texts=texts)
+    return payload_clean(
+        task=AnnotationTask(kind=kind), outcome=outcome, payload=payload, beside=Beside(texts)
+    )
 
 
 def faults(payload, **values):

@@ -46,7 +46,7 @@ def test_without_errors_they_say_what_the_program_knows(iteration, tasks):
     assert annotators_simulate(iteration=iteration, error_rate=0) == 2 * COUNT
     assert selectors.iteration_progress(iteration) == (2 * COUNT, 2 * COUNT)
     for critique in Critique.objects.select_related("response__prompt"):
-        steps = list(critique.response.steps.values_list("text", flat=True))
+        steps = [step.text for step in critique.response.steps]
         truth = judge(critique.response.prompt.record(), steps)
         record = critique.record()
         assert (record.marks, record.first_error) == (truth.marks, truth.first_error)

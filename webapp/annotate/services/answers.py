@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import transaction
+from django.db.models import F
 
 from loop.records import Author
 from loop.stages import Stage
@@ -19,7 +20,10 @@ from webapp.annotate.models import (
     AnnotationRevision,
     AnnotationTask,
     Assignment,
+    DayCount,
+    Flag,
     TaskKind,
+    TaskPurpose,
     TaskState,
 )
 from webapp.annotate.payload import payload_clean, text_check
@@ -59,7 +63,7 @@ def annotation_submit(
     if assignment.state in (Assignment.State.SUBMITTED, Assignment.State.RELEASED):
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")
     task = AnnotationTask.objects.select_for_update().get(pk=assignment.task_id)
-    clean = payload_clean(task=task, outcome=outcome, payload=payload, texts=selectors.task_texts(task))
+    clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=selectors.beside(task, payload))
     text_check(step_seconds or {})
     _slot_use(task, assignment)
     annotation = Annotation.objects.create(
@@ -75,7 +79,9 @@ def annotation_submit(
         step_seconds={str(k): _plausible(v) for k, v in (step_seconds or {}).items()},
     )
     _revision_write(annotation, user)
-    _derived_write(annotation, task)
+    derived_write(annotation, task)
+    _flag_write(annotation, task)
+    _count(annotation, task)
     assignment.state = Assignment.State.SUBMITTED
     assignment.save(update_fields=["state"])
     # robust: a listener that fails must not turn a stored answer into an error for the annotator
@@ -117,14 +123,16 @@ def annotation_revise(
     task = annotation.task
     if annotation.revision != revision:
         raise AnnotateConflict("revision_conflict", "This answer was changed meanwhile. Reload to see it.")
-    clean = payload_clean(task=task, outcome=outcome, payload=payload, texts=selectors.task_texts(task))
+    clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=selectors.beside(task, payload))
     if (clean, outcome) == (annotation.payload, annotation.outcome):
         return annotation
     annotation.payload, annotation.outcome = clean, outcome
     annotation.revision += 1  # the row is locked
-    annotation.save(update_fields=["payload", "outcome", "revision"])
+    annotation.state = Annotation.State.SUBMITTED  # an answer that was sent back is one again
+    annotation.save(update_fields=["payload", "outcome", "revision", "state"])
     _revision_write(annotation, user)
-    _derived_write(annotation, task)
+    derived_write(annotation, task)
+    _flag_write(annotation, task)
     transaction.on_commit(lambda: _announce(annotation, created=False), robust=True)
     return annotation
 
@@ -153,23 +161,83 @@ def _revision_write(annotation: Annotation, author: User) -> None:
     )
 
 
-def _derived_write(annotation: Annotation, task: AnnotationTask) -> None:
-    """The loop's record of this answer; an answer set aside (bad problem, give up, unsure) leaves none."""
-    model: type[Critique | Preference] = Critique if task.kind == TaskKind.STEP_CRITIQUE else Preference
-    if annotation.outcome != Annotation.Outcome.ANSWERED:
-        model.objects.filter(annotation=annotation).delete()
+def derived_write(annotation: Annotation, task: AnnotationTask) -> None:
+    """The loop's record of this answer, in step with it.
+
+    None is left by an answer set aside (bad problem, give up, unsure), rejected or sent back, nor by an
+    answer to a gold or repeated task: those measure the person and are no votes.
+    """
+    counts = (
+        annotation.outcome == Annotation.Outcome.ANSWERED
+        and annotation.state in (Annotation.State.SUBMITTED, Annotation.State.ACCEPTED)
+        and task.purpose == TaskPurpose.LABEL
+    )
+    who = {"author_kind": Author.PERSON.value, "author_id": annotation.user_id}
+    judgement = judgement_of(task, annotation.payload) if counts else None
+    comparison = comparison_of(task, annotation.payload) if counts else None
+    for model, values in ((Critique, judgement), (Preference, comparison)):
+        if values is not None:
+            model._default_manager.update_or_create(annotation=annotation, defaults=values | who)
+        elif annotation.revision > 1:  # a first answer has nothing to take back
+            model._default_manager.filter(annotation=annotation).delete()
+
+
+_JUDGEMENT = ("marks", "first_error", "verdict", "comments", "corrections")
+
+
+def judgement_of(task: AnnotationTask, answer: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of the critique that an answer amounts to, None when it judges no steps."""
+    said: dict[str, Any] | None = None
+    if task.kind == TaskKind.STEP_CRITIQUE:
+        said = answer
+    elif task.kind == TaskKind.CRITIQUE_REVIEW and answer["decision"] == "edit":
+        said = answer["edited"]
+    elif task.kind == TaskKind.CRITIQUE_REVIEW and answer["decision"] == "accept":
+        said = Critique.objects.values(*_JUDGEMENT).get(pk=task.critique_ids[0])
+    return {key: said[key] for key in _JUDGEMENT} | {"response_id": task.response_id} if said else None
+
+
+def comparison_of(task: AnnotationTask, answer: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields of the preference that an answer amounts to, None when it compares nothing."""
+    prefers = task.kind == TaskKind.CRITIQUE_REVIEW and answer["decision"] == "prefer"
+    if task.kind != TaskKind.PREFERENCE and not prefers:
+        return None
+    return {
+        "prompt_id": task.prompt_id,
+        "iteration_id": task.iteration_id,
+        "response_ids": [task.response_id] if prefers else task.response_ids,
+        "critique_ids": task.critique_ids,
+        "winner": answer["winner"],
+        "all_bad": answer["all_bad"],
+        "rationale": answer["reason"] if prefers else answer["rationale"],
+        "strength": answer["strength"] / MOST_STRENGTH,
+    }
+
+
+def _flag_write(annotation: Annotation, task: AnnotationTask) -> None:
+    """An item set aside goes to the lead's inbox; one that is answered after all leaves it."""
+    own = Flag.objects.filter(annotation=annotation).exclude(reason=Flag.Reason.FLAG)
+    if annotation.revision > 1:
+        own.filter(resolved_at__isnull=True).exclude(reason=annotation.outcome).delete()
+    if annotation.outcome == Annotation.Outcome.ANSWERED:
         return
-    answer = annotation.payload
-    values: dict[str, Any] = {"author_kind": Author.PERSON.value, "author_id": annotation.user_id}
-    if model is Critique:
-        values |= {key: answer[key] for key in ("marks", "first_error", "verdict", "comments", "corrections")}
-        values["response_id"] = task.response_id
-    else:
-        values |= {key: answer[key] for key in ("winner", "all_bad", "rationale")}
-        values |= {"prompt_id": task.prompt_id, "iteration_id": task.iteration_id}
-        values["response_ids"] = task.response_ids
-        values["strength"] = answer["strength"] / MOST_STRENGTH
-    model.objects.update_or_create(annotation=annotation, defaults=values)
+    note = annotation.payload.get("reason", "")
+    if not own.filter(reason=annotation.outcome).update(note=note):
+        Flag.objects.create(
+            project_id=task.project_id,
+            task=task,
+            annotation=annotation,
+            author_id=annotation.user_id,
+            reason=annotation.outcome,
+            note=note,
+        )
+
+
+def _count(annotation: Annotation, task: AnnotationTask) -> None:
+    seconds = annotation.seconds or 0.0
+    key = {"user_id": annotation.user_id, "project_id": task.project_id, "day": annotation.created_at.date()}
+    DayCount.objects.bulk_create([DayCount(**key, answers=0, seconds=0.0)], ignore_conflicts=True)
+    DayCount.objects.filter(**key).update(answers=F("answers") + 1, seconds=F("seconds") + seconds)
 
 
 def _plausible(seconds: float | None) -> float | None:
