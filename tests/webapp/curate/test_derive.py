@@ -70,7 +70,7 @@ def test_small_parts_give_what_one_gives(iteration, monkeypatch, django_assert_n
     at_once, whole = materials_of(iteration.pk), derive(iteration)
     Example.objects.all().delete()
     monkeypatch.setattr("webapp.curate.selectors.PROMPTS_AT_ONCE", 4)
-    with django_assert_num_queries(1 + 2 * 5):
+    with django_assert_num_queries(1 + 2 * 4):
         parts = list(material_parts(iteration.pk))
     assert [len(part) for part in parts] == [4, 2]
     assert [material for part in parts for material in part] == at_once
@@ -89,7 +89,7 @@ def test_wrong_responses_never_become_samples(iteration):
 
 def test_reading_the_material_costs_the_same_for_more_prompts(iteration, django_assert_num_queries):
     for _ in range(2):
-        with django_assert_num_queries(6):  # prompts, responses, steps, scores, critiques, preferences
+        with django_assert_num_queries(5):  # prompts, responses, scores, critiques, preferences
             assert materials_of(iteration.pk)
         prompt = support.make.prompt_make(iteration.project)
         support.make.response_make(prompt, iteration=iteration)
