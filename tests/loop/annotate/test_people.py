@@ -1,13 +1,10 @@
 """What people are asked first, how their answers become one, and how far they agree."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.annotate.aggregate import NOBODY, TIE, UNSURE, agreed_critique
-from loop.annotate.agreement import cohen_kappa, first_error_distance, percent_agreement
 from loop.annotate.order import Askable, choose, confidence
 from loop.records import Author, Critique, Mark, Response, Verdict
 
@@ -107,34 +104,3 @@ def test_corrections_come_from_those_who_agree():
     )
     assert agreed.critique.corrections == {1: "yes"}
     assert agreed.sources == ("a", "b", "c")
-
-
-# ------------------------------------------------------------------------------------------ agreement
-def test_agreement_by_hand():
-    # 20 yes-yes, 15 no-no, 5 yes-no, 10 no-yes: observed 0.7, expected 0.5 -> kappa 0.4
-    first = ["y"] * 20 + ["n"] * 15 + ["y"] * 5 + ["n"] * 10
-    second = ["y"] * 20 + ["n"] * 15 + ["n"] * 5 + ["y"] * 10
-    assert percent_agreement(first, second) == 0.7
-    assert cohen_kappa(first, second) == pytest.approx(0.4)
-
-
-def test_kappa_at_its_ends():
-    assert cohen_kappa([1, 2, 1], [1, 2, 1]) == 1
-    assert cohen_kappa([1, 2], [2, 1]) == -1
-    assert cohen_kappa([None, None], [None, None]) is None  # nothing but chance to explain
-    with pytest.raises(ValueError, match="same items twice"):
-        cohen_kappa([], [])
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))
-def test_kappa_is_symmetric_and_bounded(pairs):
-    a, b = zip(*pairs, strict=True)
-    kappa = cohen_kappa(a, b)
-    if kappa is not None:
-        assert -1 <= kappa <= 1
-        assert math.isclose(kappa, cohen_kappa(b, a), abs_tol=1e-12)
-
-
-def test_first_error_distance():
-    assert first_error_distance([1, None, 3], [2, 1, 3]) == 0.5
-    assert first_error_distance([None], [1]) is None
