@@ -50,7 +50,7 @@ def agreed_critique(critiques: Sequence[Critique]) -> AgreedCritique:
     side = [c for c in sure if _judgement(c) == winner[0]]
     merged = replace(
         side[0],
-        marks=_filled(side[0]),
+        marks=_merged(side),
         comments={i: t for c in reversed(side) for i, t in c.comments.items()},
         corrections={i: t for c in reversed(side) for i, t in c.corrections.items()},
     )
@@ -79,14 +79,12 @@ def _choice(preference: Preference) -> tuple[str | None, bool]:
     return (None if winner is None else preference.response_ids[winner]), preference.all_bad
 
 
-def _filled(critique: Critique) -> tuple[Mark | None, ...]:
-    """Whoever marks the first error, or calls the whole right, says that what comes before is good."""
-    if critique.first_error is None and critique.verdict is not Verdict.RIGHT:
-        return critique.marks
-    end = len(critique.marks) if critique.first_error is None else critique.first_error
+def _merged(side: Sequence[Critique]) -> tuple[Mark | None, ...]:
+    """Per step the first mark that anybody gave. A step that all were unsure of stays unjudged: a label
+    nobody gave is not invented, not even before a first error."""
     return tuple(
-        Mark.GOOD if i < end and m is None else Mark.WRONG if i == critique.first_error else m
-        for i, m in enumerate(critique.marks)
+        next((m for m in marks if m is not None), None)
+        for marks in zip(*(c.marks for c in side), strict=True)
     )
 
 

@@ -15,6 +15,7 @@ from loop.dialects import Dialect
 from loop.records import Critique, Origin, Response, RowKind, TrainRow
 
 DISAGREES = "the person's verdict and the checker's disagree"
+UNSURE = "a step that had to be judged was left unsure"
 NO_BETTER = "no accepted better version of the criticised response"
 
 
@@ -51,7 +52,11 @@ def _critique_row(
     row = TrainRow(
         RowKind.CRITIQUE, material.prompt.id, dialect.critique(material.prompt, response), chosen=text
     )
-    return row, DISAGREES if checker_disagrees(material, response, critique) else ""
+    if checker_disagrees(material, response, critique):
+        return row, DISAGREES
+    judged_up_to = len(critique.marks) if critique.first_error is None else critique.first_error
+    # The critic must not learn that a step nobody was sure of is good.
+    return row, UNSURE if None in critique.marks[:judged_up_to] else ""
 
 
 def refinement_rows(

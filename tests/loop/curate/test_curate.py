@@ -59,7 +59,10 @@ def score(name: str, verdict: Verdict, called: str = "verifier") -> Score:
 
 
 def person(on: Response, first_error: int | None, name: str = "h1", correction: str = "") -> Critique:
-    marks = tuple(Mark.WRONG if i == first_error else None for i in range(len(on.steps)))
+    good = len(on.steps) if first_error is None else first_error
+    marks = tuple(
+        Mark.GOOD if i < good else Mark.WRONG if i == first_error else None for i in range(len(on.steps))
+    )
     return Critique(
         name,
         on.id,
@@ -73,6 +76,15 @@ def person(on: Response, first_error: int | None, name: str = "h1", correction: 
 
 def reasons(candidates) -> dict[str, str]:
     return {c.response_id: c.reason for c in candidates}
+
+
+def test_the_critic_learns_nothing_from_a_critique_with_an_unsure_step():
+    draft = response("r", "1. 2 + 2 = 4\n2. 4 + 1 = 6\nAnswer: 6")
+    unsure = replace(person(draft, 1), marks=(None, Mark.WRONG, None))
+    material = Material(PROMPT, (draft,), people=(unsure,))
+    assert reasons(critique_rows([material], dialect=CHAT)) == {
+        "r": "a step that had to be judged was left unsure"
+    }
 
 
 # ------------------------------------------------------------------------------------ accepted samples
