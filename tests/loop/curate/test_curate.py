@@ -81,10 +81,8 @@ def reasons(candidates) -> dict[str, str]:
 def test_the_critic_learns_nothing_from_a_critique_with_an_unsure_step():
     draft = response("r", "1. 2 + 2 = 4\n2. 4 + 1 = 6\nAnswer: 6")
     unsure = replace(person(draft, 1), marks=(None, Mark.WRONG, None))
-    material = Material(PROMPT, (draft,), people=(unsure,))
-    assert reasons(critique_rows([material], dialect=CHAT)) == {
-        "r": "a step that had to be judged was left unsure"
-    }
+    (found,) = critique_rows([Material(PROMPT, (draft,), judgements=(unsure,))], dialect=CHAT)
+    assert found.reason == "a step that had to be judged was left unsure"
 
 
 # ------------------------------------------------------------------------------------ accepted samples
