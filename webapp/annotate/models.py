@@ -13,6 +13,14 @@ from webapp.projects.models import GuidelineVersion, Project, Prompt
 from webapp.traces.models import Response
 
 
+# The words of an answer: comments, corrections, reasons. Searched through an index of this very expression.
+ANSWER_WORDS = models.Func(
+    "payload",
+    template="""jsonb_to_tsvector('simple', %(expressions)s, '["string"]')""",
+    output_field=SearchVectorField(),
+)
+
+
 class TaskKind(models.TextChoices):
     STEP_CRITIQUE = "step_critique", "Step critique"
     PREFERENCE = "preference", "Preference"
@@ -102,6 +110,13 @@ class AnnotationTask(models.Model):
         help_text="overlap minus live claims minus answers; kept by services."
     )
     answers = models.PositiveSmallIntegerField(default=0)
+    # Both kept by services, so that the review list of 100,000 tasks is one range scan of an index.
+    disagreement = models.FloatField(
+        default=0.0, help_text="1 minus the share of the answers that the largest camp holds; 0: all agree."
+    )
+    reviewed = models.BooleanField(
+        default=False, help_text="Nothing waits for the lead: until a new or changed answer comes."
+    )
     show_model_critique = models.BooleanField(default=True)
     show_reference = models.BooleanField(default=False)
     gold = models.JSONField(null=True, help_text="The known answer, when this task checks the annotator.")
@@ -126,8 +141,21 @@ class AnnotationTask(models.Model):
             models.Index(
                 fields=["iteration", "state"], name="task_iteration", condition=Q(iteration__isnull=False)
             ),
+            # What waits for the lead, disagreements first.
+            models.Index(
+                fields=["project", "-disagreement", "id"],
+                name="task_review",
+                condition=Q(answers__gt=0, reviewed=False, purpose="label"),
+            ),
             # For the table of tasks, newest first.
             models.Index(fields=["project", "-id"], name="task_table"),
+            # What agreement is measured on: tasks that several people answered, however many have one.
+            models.Index(
+                fields=["project", "-id"],
+                name="task_overlapped",
+                condition=Q(purpose="label", answers__gte=2),
+            ),
+            models.Index(fields=["project", "-id"], name="task_repeats", condition=Q(purpose="repeat")),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(open_slots__gte=0), name="no_slot_twice"),
@@ -292,6 +320,7 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at"]),
             models.Index(fields=["user"], name="sent_back", condition=Q(state="sent_back")),
+            GinIndex(ANSWER_WORDS, name="answer_words"),
         ]
 
 
