@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from loop.annotate.order import policy_named
 from loop.records import RowKind
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -41,9 +42,17 @@ class AnnotatePart(_Strict):
     kind: Literal["step_critique", "preference", "none"] = "step_critique"
     take: int = Field(40, ge=0, description="how many annotation tasks to make")
     overlap: int = Field(1, ge=1, le=5, description="different people per task")
-    order: Literal["convincing_wrong", "random", "first_come"] = "convincing_wrong"
+    order: str = Field("convincing_wrong", description="a policy of loop/annotate/order")
     show_model_critique: bool = True
     show_reference: bool = False
+
+    @field_validator("order")
+    @classmethod
+    def _order_is_known(cls, name: str) -> str:
+        try:
+            return policy_named(name).name
+        except LookupError as error:
+            raise ValueError(str(error)) from error
 
 
 class CuratePart(_Strict):
@@ -129,7 +138,8 @@ class Recipe(_Strict):
             # The model's own verdict is not asked of continuations: a checker's is.
             else "trajectory and step_pair rows"
             if self.curate.accept == "self_verdict" and rows & {RowKind.TRAJECTORY, RowKind.STEP_PAIR}
-            else "annotate.order convincing_wrong" if asks and self.annotate.order == "convincing_wrong"
+            else f"annotate.order {self.annotate.order}"
+            if asks and policy_named(self.annotate.order).reads_checker
             else ""
         )  # fmt: skip
         if where and self.uses_gold_at in ("never", "eval"):

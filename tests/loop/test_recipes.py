@@ -86,12 +86,23 @@ def test_defaults_fill_what_a_recipe_leaves_out():
         ({"uses_gold_at": "never", "curate": {"accept": "people", "rows": ["critique"]}}, "refinement rows"),
         ({"uses_gold_at": "eval", "curate": {"accept": "self_verdict", "rows": ["trajectory"]}}, "step_pair"),
         ({"uses_gold_at": "eval", "curate": {"accept": "people"}}, "order convincing_wrong"),
+        (
+            {"uses_gold_at": "eval", "curate": {"accept": "people"}, "annotate": {"order": "hardest_tail"}},
+            "order hardest_tail",
+        ),
+        ({"annotate": {"order": "hardest"}}, "annotate.order: Value error, no order called 'hardest'"),
     ],
 )
 def test_a_mistake_is_named(change, says):
     with pytest.raises(RecipeError, match=says.replace("'", ".")) as caught:
         recipe_parse({**MINIMAL, **change}, "x.yaml")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["random", "uncertainty", "historical_variance"])
+def test_an_order_that_reads_no_checker_asks_for_no_admission(order):
+    part = {"uses_gold_at": "eval", "curate": {"accept": "people"}, "annotate": {"order": order}}
+    assert recipe_parse({**MINIMAL, **part}, "here").annotate.order == order
 
 
 def test_a_recipe_must_be_called_as_its_file(tmp_path):

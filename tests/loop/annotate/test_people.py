@@ -1,4 +1,4 @@
-"""What people are asked first, how their answers become one, and how far they agree."""
+"""How several people's answers become one."""
 
 from dataclasses import replace
 
