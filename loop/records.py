@@ -123,6 +123,20 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A person's word on one alternative that the model wrote from ``step`` of a response on."""
+
+    step: int
+    response_id: str  # of the alternative: the good prefix and its continuation
+    mark: Mark | None = None
+    chosen: bool = False
+
+    @property
+    def good(self) -> bool:
+        return self.chosen or self.mark is Mark.GOOD
+
+
+@dataclass(frozen=True, slots=True)
 class Critique:
     """A judgement of a response, step by step.
 
@@ -139,6 +153,7 @@ class Critique:
     verdict: Verdict
     comments: Mapping[int, str] = field(default_factory=dict)
     corrections: Mapping[int, str] = field(default_factory=dict)  # step index -> better step text
+    branches: tuple[Branch, ...] = ()  # what a person said of alternatives, one entry per alternative
     text: str = ""
     parsed: bool = True
     model: str = ""

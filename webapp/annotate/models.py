@@ -428,6 +428,7 @@ class Regeneration(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="regenerations")
     step = models.PositiveSmallIntegerField(help_text="The first step to write anew; those before are kept.")
+    corrections = models.JSONField(default=dict, help_text="Step before -> as the person corrected it.")
     count = models.PositiveSmallIntegerField(default=3)
     model_version = models.ForeignKey(
         "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"

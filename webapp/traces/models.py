@@ -133,6 +133,9 @@ class Critique(models.Model):
     verdict = models.CharField(max_length=8, choices=VERDICTS)
     comments = models.JSONField(default=dict, help_text="Step index -> comment.")
     corrections = models.JSONField(default=dict, help_text="Step index -> corrected step.")
+    branches = models.JSONField(
+        default=list, help_text="A person's word on alternatives: [{step, response, mark, chosen}]."
+    )
     text = models.TextField(blank=True)
     parsed = models.BooleanField(default=True)
     final = models.BooleanField(default=False, help_text="From an adjudication: it stands for all others.")
@@ -148,6 +151,15 @@ class Critique(models.Model):
             verdict=records.Verdict(self.verdict),
             comments={int(k): v for k, v in self.comments.items()},
             corrections={int(k): v for k, v in self.corrections.items()},
+            branches=tuple(
+                records.Branch(
+                    b["step"],
+                    b["response"],
+                    None if b["mark"] is None else records.Mark(b["mark"]),
+                    b["chosen"],
+                )
+                for b in self.branches
+            ),
             text=self.text,
             parsed=self.parsed,
         )
