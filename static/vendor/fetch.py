@@ -6,6 +6,7 @@
 Nothing on a page comes from another host, so a new version is a change of this table, one run, one commit.
 """
 
+import fnmatch
 import hashlib
 import subprocess
 import sys
@@ -16,9 +17,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SUMS = HERE / "sha256.txt"
 
-# (npm name, version, our folder) -> files taken from the package
+# (npm name, version, our folder) -> files taken from the package; a folder below dist/ is kept
 PACKAGES: dict[tuple[str, str, str], list[str]] = {
     ("htmx.org", "4.0.1", "htmx-4.0.1"): ["dist/htmx.min.js", "LICENSE"],
+    # Every browser that runs these pages reads woff2: the style sheet's other formats are never asked for.
+    ("katex", "0.19.1", "katex-0.19.1"): [
+        "dist/katex.min.js",
+        "dist/katex.min.css",
+        "dist/fonts/*.woff2",
+        "LICENSE",
+    ],
 }
 
 
@@ -38,12 +46,16 @@ def fetch() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             subprocess.run(["npm", "pack", "--silent", f"{name}@{version}"], cwd=temporary, check=True)
             archive = next(Path(temporary).glob("*.tgz"))
-            (HERE / folder).mkdir(exist_ok=True)
             with tarfile.open(archive) as tar:
-                for file in files:
-                    member = tar.extractfile(f"package/{file}")
-                    assert member is not None, f"{name}@{version} has no {file}"
-                    (HERE / folder / Path(file).name).write_bytes(member.read())
+                for pattern in files:
+                    found = fnmatch.filter(tar.getnames(), f"package/{pattern}")
+                    assert found, f"{name}@{version} has no {pattern}"
+                    for file in found:
+                        member = tar.extractfile(file)
+                        assert member is not None, f"{file} of {name}@{version} is no file"
+                        kept = HERE / folder / file.removeprefix("package/").removeprefix("dist/")
+                        kept.parent.mkdir(parents=True, exist_ok=True)
+                        kept.write_bytes(member.read())
     SUMS.write_text("".join(f"{digest}  {name}\n" for name, digest in sums().items()))
 
 
