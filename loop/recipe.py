@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from loop.annotate.order import policy_named
-from loop.records import RowKind
+from loop.records import PAIR_KINDS, RowKind
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -39,9 +39,12 @@ class PromptsPart(_Strict):
 class AnnotatePart(_Strict):
     """The human gate: what people are asked, and how much of it."""
 
-    kind: Literal["step_critique", "preference", "none"] = "step_critique"
+    kind: Literal["step_critique", "preference", "critique_review", "none"] = "step_critique"
     take: int = Field(40, ge=0, description="how many annotation tasks to make")
     overlap: int = Field(1, ge=1, le=5, description="different people per task")
+    critiques: Literal[1, 2] = Field(
+        1, description="critique_review only: 1 is accepted, edited or rejected; of 2 the better is chosen"
+    )
     order: str = Field("convincing_wrong", description="a policy of loop/annotate/order")
     show_model_critique: bool = True
     show_reference: bool = False
@@ -121,11 +124,20 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _pairs_need_dpo(self) -> Recipe:
-        pairs = {RowKind.STEP_PAIR, RowKind.PREFERENCE}
-        if self.finetune.objective == "dpo" and not pairs & set(self.curate.rows):
-            raise ValueError("finetune.objective dpo needs step_pair or preference in curate.rows")
-        if self.finetune.objective == "sft" and pairs & set(self.curate.rows):
-            raise ValueError("finetune.objective sft cannot train step_pair or preference rows")
+        names = ", ".join(kind.value for kind in RowKind if kind in PAIR_KINDS)
+        if self.finetune.objective == "dpo" and not PAIR_KINDS & set(self.curate.rows):
+            raise ValueError(f"finetune.objective dpo needs one of {names} in curate.rows")
+        if self.finetune.objective == "sft" and PAIR_KINDS & set(self.curate.rows):
+            raise ValueError(f"finetune.objective sft cannot train rows of {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _two_critiques_are_compared_in_a_review(self) -> Recipe:
+        compares = self.annotate.kind == "critique_review" and self.annotate.critiques == 2
+        if self.annotate.critiques == 2 and not compares:
+            raise ValueError("annotate.critiques 2 is for annotate.kind critique_review")
+        if RowKind.CRITIQUE_PAIR in self.curate.rows and not compares:
+            raise ValueError("critique_pair rows come from annotate.kind critique_review with critiques 2")
         return self
 
     @model_validator(mode="after")
@@ -134,7 +146,8 @@ class Recipe(_Strict):
         where = (
             "curate.accept verifier" if self.curate.accept == "verifier"
             # A person's verdict counts there only where it agrees with the checker's, if there is one.
-            else "critique and refinement rows" if rows & {RowKind.CRITIQUE, RowKind.REFINEMENT}
+            else "critique, critique_pair and refinement rows"
+            if rows & {RowKind.CRITIQUE, RowKind.CRITIQUE_PAIR, RowKind.REFINEMENT}
             # The model's own verdict is not asked of continuations: a checker's is.
             else "trajectory and step_pair rows"
             if self.curate.accept == "self_verdict" and rows & {RowKind.TRAJECTORY, RowKind.STEP_PAIR}

@@ -166,7 +166,10 @@ class Critique:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Which of several responses is better. ``winner`` indexes ``response_ids``; None = tie or all bad."""
+    """Which of several responses is better, or of several critiques of one response.
+
+    ``winner`` indexes ``options``; None = tie or all bad.
+    """
 
     id: str
     prompt_id: str
@@ -176,6 +179,12 @@ class Preference:
     strength: float = 1.0  # 0..1
     all_bad: bool = False
     rationale: str = ""
+    critique_ids: tuple[str, ...] = ()  # of the one response in ``response_ids``
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Ids of what is compared."""
+        return self.critique_ids or self.response_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,11 @@ class RowKind(StrEnum):
     REFINEMENT = "refinement"  # prompt, response, critique -> better response
     STEP_PAIR = "step_pair"  # shared prefix -> better step over worse step
     PREFERENCE = "preference"  # prompt -> better response over worse response
+    CRITIQUE_PAIR = "critique_pair"  # prompt, response -> better critique over worse critique
+
+
+# What only a preference objective can train; the other kinds have no worse side.
+PAIR_KINDS = frozenset({RowKind.STEP_PAIR, RowKind.PREFERENCE, RowKind.CRITIQUE_PAIR})
 
 
 @dataclass(frozen=True, slots=True)

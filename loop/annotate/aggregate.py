@@ -58,7 +58,7 @@ def agreed_critique(critiques: Sequence[Critique]) -> AgreedCritique:
 
 
 def agreed_preference(preferences: Sequence[Preference]) -> AgreedPreference:
-    """The majority winner among preferences over the same set of responses (any order)."""
+    """The majority winner among preferences over the same responses, or the same critiques, in any order."""
     sources = tuple(p.id for p in preferences)
     if not preferences:
         return AgreedPreference(None, NOBODY)
@@ -76,7 +76,7 @@ def _judgement(critique: Critique) -> tuple[int | None, Verdict | None]:
 
 def _choice(preference: Preference) -> tuple[str | None, bool]:
     winner = preference.winner
-    return (None if winner is None else preference.response_ids[winner]), preference.all_bad
+    return (None if winner is None else preference.options[winner]), preference.all_bad
 
 
 def _merged(side: Sequence[Critique]) -> tuple[Mark | None, ...]:

@@ -1,6 +1,7 @@
 """Curation: from what the model and people said to training rows, with a reason for every drop."""
 
 from loop.curate.build import curate
+from loop.curate.critique_pairs import critique_pairs
 from loop.curate.critiques import critique_rows, refinement_rows
 from loop.curate.material import Candidate, LeakError, Material, funnel, in_order
 from loop.curate.pairs import preference_pairs, step_pairs
@@ -14,6 +15,7 @@ __all__ = [
     "Material",
     "accepted_samples",
     "corrected_trajectories",
+    "critique_pairs",
     "critique_rows",
     "curate",
     "funnel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loop.curate.critique_pairs import critique_pairs
 from loop.curate.critiques import critique_rows, refinement_rows
 from loop.curate.material import Candidate, Material
 from loop.curate.pairs import preference_pairs, step_pairs
@@ -23,10 +24,11 @@ def curate(materials: Sequence[Material], part: CuratePart, dialect: Dialect) ->
         RowKind.STEP_PAIR: step_pairs,
         RowKind.PREFERENCE: preference_pairs,
     }
+    by_people = {RowKind.CRITIQUE: critique_rows, RowKind.CRITIQUE_PAIR: critique_pairs}
     found: list[Candidate] = []
     for kind in part.rows:
-        if kind is RowKind.CRITIQUE:  # people's words are the target: nothing else can accept them
-            found += critique_rows(materials, dialect=dialect, max_per_prompt=part.max_per_prompt)
+        if kind in by_people:  # about people's words on critiques: nothing else can accept them
+            found += by_people[kind](materials, dialect=dialect, max_per_prompt=part.max_per_prompt)
         else:
             found += builders[kind](
                 materials, dialect=dialect, accept=part.accept, max_per_prompt=part.max_per_prompt

@@ -31,7 +31,8 @@ class Material:
     scores: tuple[Score, ...] = ()
     critiques: tuple[Critique, ...] = ()  # the model's own
     judgements: tuple[Critique, ...] = ()  # people's critiques, one per person and response
-    preferences: tuple[Preference, ...] = ()  # people's
+    preferences: tuple[Preference, ...] = ()  # people's, between responses
+    critique_preferences: tuple[Preference, ...] = ()  # people's, between critiques of one response
 
     def __post_init__(self) -> None:
         if self.prompt.split is not Split.TRAIN:

@@ -35,6 +35,7 @@ def shuffle_verdicts(materials: Sequence[Material], seed: int, rows: int | None 
             scores=tuple(scores[s.name, s.response_id] for s in m.scores),
             judgements=tuple(critiques[c.id] for c in m.judgements),
             preferences=tuple(_redrawn(p, rng) for p in m.preferences),
+            critique_preferences=tuple(_redrawn(p, rng) for p in m.critique_preferences),
         )
         for m in materials
     ]
@@ -94,7 +95,7 @@ def _moved(judgement: Critique, place: Critique, response: Response | None) -> C
 def _redrawn(preference: Preference, rng: Random) -> Preference:
     if preference.winner is None:
         return preference
-    return replace(preference, winner=rng.randrange(len(preference.response_ids)))
+    return replace(preference, winner=rng.randrange(len(preference.options)))
 
 
 T = TypeVar("T")

@@ -45,7 +45,7 @@ def test_a_recipe_says_truly_what_it_needs(recipe: Recipe):
     if recipe.curate.accept == "verifier":
         assert "verifier" in recipe.needs
         assert recipe.uses_gold_at == "data"
-    if {RowKind.CRITIQUE, RowKind.REFINEMENT} & set(recipe.curate.rows):
+    if {RowKind.CRITIQUE, RowKind.CRITIQUE_PAIR, RowKind.REFINEMENT} & set(recipe.curate.rows):
         assert "people" in recipe.needs
         assert recipe.uses_gold_at == "data"  # D_meta is kept where it agrees with the checker
     if recipe.annotate.kind != "none" and recipe.annotate.take:
@@ -79,8 +79,13 @@ def test_defaults_fill_what_a_recipe_leaves_out():
         ({"settings": {"sample": 3}}, "sample"),
         ({"settings": {"samples": 0}}, "samples"),
         ({"method": "no_such"}, "no method called 'no_such'"),
-        ({"finetune": {"objective": "dpo"}}, "needs step_pair or preference"),
-        ({"curate": {"rows": ["preference"]}}, "cannot train step_pair or preference"),
+        ({"finetune": {"objective": "dpo"}}, "needs one of step_pair, preference, critique_pair"),
+        ({"curate": {"rows": ["preference"]}}, "cannot train rows of step_pair, preference"),
+        ({"annotate": {"critiques": 2}}, "is for annotate.kind critique_review"),
+        (
+            {"finetune": {"objective": "dpo"}, "curate": {"rows": ["critique_pair"]}},
+            "critique_review with critiques 2",
+        ),
         ({"version": 0}, "version"),
         ({"uses_gold_at": "eval"}, "curate.accept verifier reads the checker"),
         ({"uses_gold_at": "never", "curate": {"accept": "people", "rows": ["critique"]}}, "refinement rows"),

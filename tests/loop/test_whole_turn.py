@@ -19,7 +19,7 @@ from loop.domains.arithmetic.generate import generate
 from loop.domains.arithmetic.mistakes import plant
 from loop.model import GenerateRequest
 from loop.recipe import Recipe, method_named, recipes
-from loop.records import Author, Critique, Response, RowKind, Split, Trace, Verdict
+from loop.records import PAIR_KINDS, Author, Critique, Response, RowKind, Split, Trace, Verdict
 from loop.runtime import run_method
 from loop.sample.backtrack import Settings, backtrack
 from loop.scripted import ScriptedEngine
@@ -116,8 +116,7 @@ def test_every_recipe_turns_prompts_into_rows_of_every_kind_it_names(recipe: Rec
     found = curate(materials, recipe.curate, TERSE)
     kept = Counter(c.kind for c in found if c.kept)
     assert set(kept) == set(recipe.curate.rows), funnel(found)
-    pairs = {RowKind.STEP_PAIR, RowKind.PREFERENCE}
-    assert all((c.row.rejected is not None) == (c.kind in pairs) for c in found if c.kept)
+    assert all((c.row.rejected is not None) == (c.kind in PAIR_KINDS) for c in found if c.kept)
 
 
 def share_right(candidates, materials: list[Material]) -> float:

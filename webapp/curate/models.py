@@ -19,7 +19,7 @@ class Example(models.Model):
     )
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="examples")
     split = models.CharField(max_length=8, default="train", editable=False)
-    kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in records.RowKind])
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in records.RowKind])
     row = models.JSONField(help_text="The TrainRow, worded and ready for a trainer.")
     row_sha = models.CharField(max_length=64)
     response = models.ForeignKey(Response, null=True, on_delete=models.PROTECT, related_name="examples")

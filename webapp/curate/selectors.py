@@ -55,13 +55,14 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
         by_person = critique.author_kind == records.Author.PERSON.value
         (people if by_person else models)[home[critique.response_id]].append(critique.record())
     preferences: dict[int, list[records.Preference]] = defaultdict(list)
+    of_critiques: dict[int, list[records.Preference]] = defaultdict(list)
     for preference in Preference.objects.filter(
         iteration_id=iteration_id,
         prompt_id__in=prompt_ids,
         author_kind=records.Author.PERSON.value,
-        critique_ids=[],
     ).order_by("created_at", "id"):
-        preferences[preference.prompt_id].append(preference.record())
+        kind = of_critiques if preference.critique_ids else preferences
+        kind[preference.prompt_id].append(preference.record())
     return [
         Material(
             prompts[pk],
@@ -70,6 +71,7 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
             tuple(models[pk]),
             tuple(people[pk]),
             tuple(preferences[pk]),
+            tuple(of_critiques[pk]),
         )
         for pk in sorted(prompts)
     ]

@@ -206,6 +206,7 @@ class Preference(models.Model):
             strength=self.strength,
             all_bad=self.all_bad,
             rationale=self.rationale,
+            critique_ids=tuple(str(c) for c in self.critique_ids),
         )
 
 

@@ -390,7 +390,12 @@ def test_curate_builds_every_kind_a_recipe_names():
         PROMPT,
         (bad, good, response("s", FINE + "\n\n")),
         (score("r", WRONG), score("c1", RIGHT), score("s", RIGHT)),
+        critiques=(
+            Critique("m1", "r", Author.MODEL, (), 1, WRONG, text="a"),
+            Critique("m2", "r", Author.MODEL, (), None, RIGHT, text="b"),
+        ),
         judgements=(person(bad, 1, correction="4 + 1 = 5"),),
+        critique_preferences=(Preference("f", "p", ("r",), 0, Author.PERSON, critique_ids=("m1", "m2")),),
     )
     found = curate([material], CuratePart(rows=tuple(RowKind)), CHAT)
     assert Counter(c.kind for c in found if c.kept) == dict.fromkeys(RowKind, 1)

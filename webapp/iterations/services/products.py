@@ -9,7 +9,7 @@ from typing import Any
 from loop.curate import Material, shuffle_verdicts
 from loop.dialects import dialect_named
 from loop.recipe import Recipe
-from loop.records import RowKind
+from loop.records import PAIR_KINDS, RowKind
 from webapp.curate.models import Example
 from webapp.curate.selectors import material_parts, materials_of
 from webapp.curate.services import dataset_freeze, examples_derive
@@ -18,7 +18,7 @@ from webapp.registry.models import ModelVersion
 from webapp.registry.services import model_register
 from webapp.traces.models import Response
 
-PAIRS = {RowKind.STEP_PAIR.value, RowKind.PREFERENCE.value}
+PAIRS = {kind.value for kind in PAIR_KINDS}
 
 
 def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
