@@ -68,6 +68,15 @@ def _manage(layout: Layout, *words: str) -> list[str | Path]:
     return [layout.python, layout.root / "manage.py", *words]
 
 
+def web_argv(layout: Layout, host: str, port: int) -> list[str | Path]:
+    """The web server's command."""
+    # Open event streams never end by themselves; two seconds is enough for everything else.
+    words = (
+        f"webapp.asgi:application --host {host} --port {port} --no-access-log --timeout-graceful-shutdown 2"
+    )
+    return [layout.python, "-m", "uvicorn", *words.split()]
+
+
 def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tuple[Program, list[Program]]:
     """The web server; and one worker per queue with the scheduler."""
     # As root, Celery prints a page of warning into every worker's log; in containers it runs without rights.
@@ -76,8 +85,6 @@ def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tupl
     def module(name: str, words: str, env: dict[str, str]) -> Program:
         return Program(name=name, argv=[layout.python, "-m", *words.split()], env=env, cwd=layout.root)
 
-    # Open event streams never end by themselves; two seconds is enough for everything else.
-    web = f"uvicorn webapp.asgi:application --host {host} --port {port} --no-access-log"
     others = []
     for queue, threads in WORKER_THREADS.items():
         worker = f"-Q {queue} -n {queue}@%h -P threads -c {threads}"
@@ -85,7 +92,8 @@ def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tupl
         quiet = "--without-gossip --without-mingle --without-heartbeat"  # nobody listens to workers' chatter
         others.append(module(f"worker-{queue}", f"{celery} {quiet}", worker_env))
     others.append(Program(name="scheduler", argv=_manage(layout, "scheduler"), env=env, cwd=layout.root))
-    return module("web", f"{web} --timeout-graceful-shutdown 2", env), others
+    web = Program(name="web", argv=web_argv(layout, host, port), env=env, cwd=layout.root)
+    return web, others
 
 
 def _start(
