@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.utils import timezone
 
 from webapp.annotate.services import assignments_sweep
+from webapp.annotate.services.searching import search_fill, search_mend
 from webapp.iterations.services import open_iterations_tick, units_sweep
 
 log = structlog.get_logger()
@@ -19,7 +20,9 @@ SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Move open iterations on, re-announce waiting work, and take back expired leases, every second."
+    help = "Every second: move open iterations, re-announce work, take back leases, make tasks searchable."
+
+    mended = 0  # up to which task gaps in the full text were looked for
 
     def handle(self, *args: Any, **options: Any) -> None:
         over = threading.Event()
@@ -31,7 +34,14 @@ class Command(BaseCommand):
     def beat(self) -> None:
         """One round. Each part fails by itself: a broken iteration must not stop the others' leases."""
         close_old_connections()
-        for part in (open_iterations_tick, units_sweep, lambda: assignments_sweep(now=timezone.now())):
+        parts = (
+            open_iterations_tick,
+            units_sweep,
+            lambda: assignments_sweep(now=timezone.now()),
+            search_fill,
+            self.mend,
+        )
+        for part in parts:
             try:
                 part()
             except (OperationalError, InterfaceError) as error:
@@ -40,3 +50,6 @@ class Command(BaseCommand):
                 return
             except Exception:
                 log.exception("scheduler round failed")
+
+    def mend(self) -> None:
+        self.mended = search_mend(self.mended)
