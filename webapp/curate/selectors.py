@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 
 from loop import records
 from loop.annotate.aggregate import agreed_critique
@@ -51,16 +54,19 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
         scores[home[score.response_id]].append(score.record())
     models: dict[int, list[records.Critique]] = defaultdict(list)
     people: dict[int, list[records.Critique]] = defaultdict(list)
-    for critique in Critique.objects.filter(**of_these).order_by("created_at", "id"):
+    critiques = _settled(Critique.objects.filter(**of_these)).order_by("created_at", "id")
+    for critique in final_alone(critiques, lambda c: c.response_id):
         by_person = critique.author_kind == records.Author.PERSON.value
         (people if by_person else models)[home[critique.response_id]].append(critique.record())
     preferences: dict[int, list[records.Preference]] = defaultdict(list)
     of_critiques: dict[int, list[records.Preference]] = defaultdict(list)
-    for preference in Preference.objects.filter(
-        iteration_id=iteration_id,
-        prompt_id__in=prompt_ids,
-        author_kind=records.Author.PERSON.value,
-    ).order_by("created_at", "id"):
+    compared = Preference.objects.filter(
+        iteration_id=iteration_id, prompt_id__in=prompt_ids, author_kind=records.Author.PERSON.value
+    )
+    for preference in final_alone(
+        _settled(compared).order_by("created_at", "id"),
+        lambda p: frozenset(p.critique_ids or p.response_ids),
+    ):
         kind = of_critiques if preference.critique_ids else preferences
         kind[preference.prompt_id].append(preference.record())
     return [
@@ -77,12 +83,38 @@ def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
     ]
 
 
+T = TypeVar("T", Critique, Preference)
+
+
+def _settled(rows: QuerySet[T]) -> QuerySet[T]:
+    """Each row with ``word``: the adjudication of the task that its vote was given on, if there is one."""
+    return rows.annotate(word=F("annotation__task__adjudication"))
+
+
+def final_alone(rows: Iterable[T], about: Callable[[T], Hashable]) -> list[T]:
+    """The rows that count: where people's words about the same thing include a final one, only that.
+
+    A vote does not count either when the final word set its task aside, which leaves no row of its own.
+    Rows come from `_settled`; what models and programs said is none of this. Keeps the order.
+    """
+    rows = list(rows)
+    final = {about(row) for row in rows if row.final}
+    return [
+        row
+        for row in rows
+        if row.final
+        or row.author_kind != records.Author.PERSON.value
+        or (row.word is None and about(row) not in final)  # type: ignore[attr-defined]
+    ]
+
+
 def corrected_critique_ids(iteration: Any) -> list[str]:
     """One critique per response on whose first error people agree: where to continue from."""
     by_response: dict[Any, list[Critique]] = defaultdict(list)
-    for critique in Critique.objects.filter(
+    said = Critique.objects.filter(
         response__iteration=iteration, author_kind=records.Author.PERSON.value
-    ).order_by("response_id", "created_at", "id"):
+    ).order_by("response_id", "created_at", "id")
+    for critique in final_alone(_settled(said), lambda c: c.response_id):
         by_response[critique.response_id].append(critique)
     chosen = []
     for rows in by_response.values():
@@ -100,11 +132,12 @@ def judged_responses(critique_ids: list[str]) -> list[tuple[records.Response, re
 
 
 def annotation_ids(source_ids: set[str]) -> dict[str, int]:
-    """The annotation behind each critique or preference id that has one."""
+    """The annotation behind each critique or preference id that has one: of a final word, the vote that
+    it was based on."""
     found: dict[str, int] = {}
     for model in (Critique, Preference):
-        rows = model.objects.filter(pk__in=source_ids, annotation__isnull=False).values_list(
-            "pk", "annotation_id"
+        rows = model.objects.filter(pk__in=source_ids).values_list(
+            "pk", Coalesce("annotation_id", "adjudication__based_on_id")
         )
-        found |= {str(pk): annotation for pk, annotation in rows}
+        found |= {str(pk): annotation for pk, annotation in rows if annotation}
     return found

@@ -12,11 +12,16 @@ from webapp.annotate.services.claims import (
     assignments_sweep,
 )
 from webapp.annotate.services.drafts import draft_save
+from webapp.annotate.services.review import adjudicate, answer_reject, answer_send_back, answers_accept
 from webapp.annotate.services.tasks import tasks_close, tasks_create
 
 __all__ = [
+    "adjudicate",
     "annotation_revise",
     "annotation_submit",
+    "answer_reject",
+    "answer_send_back",
+    "answers_accept",
     "assignment_claim",
     "assignment_heartbeat",
     "assignment_release",

@@ -28,6 +28,7 @@ from webapp.annotate.models import (
 )
 from webapp.annotate.payload import payload_clean, text_check
 from webapp.annotate.services.claims import assignment_locked, lease_lost
+from webapp.annotate.services.standing import standing_refresh
 from webapp.annotate.signals import annotation_submitted
 from webapp.traces.models import Critique, Preference
 
@@ -80,6 +81,8 @@ def annotation_submit(
     )
     _revision_write(annotation, user)
     derived_write(annotation, task)
+    if task.answers > 1 or task.reviewed:  # else it disagrees with nobody, and waits for the lead
+        standing_refresh(task=task)
     _flag_write(annotation, task)
     _count(annotation, task)
     assignment.state = Assignment.State.SUBMITTED
@@ -117,27 +120,43 @@ def annotation_revise(
         AnnotateConflict: the iteration has gone on, or the answer has changed meanwhile.
     """
     own = Annotation.objects.filter(pk=pk, user=user, task__project__in=selectors.annotatable(user))
-    if not _still_collecting(own.values_list("task__iteration_id", flat=True).get()):
+    task_id, iteration_id = own.values_list("task_id", "task__iteration_id").get()
+    if not still_collecting(iteration_id):
         raise AnnotateConflict("task_closed", "The iteration has gone on: this answer is in its data.")
-    annotation = own.select_for_update(of=("self",)).select_related("task__iteration").get()
-    task = annotation.task
+    task = AnnotationTask.objects.select_for_update().get(pk=task_id)
+    annotation = own.select_for_update(of=("self",)).get()
+    annotation.task = task
     if annotation.revision != revision:
         raise AnnotateConflict("revision_conflict", "This answer was changed meanwhile. Reload to see it.")
     clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=selectors.beside(task, payload))
-    if (clean, outcome) == (annotation.payload, annotation.outcome):
+    same = (clean, outcome) == (annotation.payload, annotation.outcome)
+    back = annotation.state == Annotation.State.SENT_BACK  # giving it again unchanged is an answer, too
+    if same and not back:
         return annotation
+    if back:
+        answer_returned(task)
     annotation.payload, annotation.outcome = clean, outcome
-    annotation.revision += 1  # the row is locked
-    annotation.state = Annotation.State.SUBMITTED  # an answer that was sent back is one again
+    annotation.revision += not same  # the row is locked
+    annotation.state = Annotation.State.SUBMITTED
     annotation.save(update_fields=["payload", "outcome", "revision", "state"])
-    _revision_write(annotation, user)
+    if not same:
+        _revision_write(annotation, user)
     derived_write(annotation, task)
+    standing_refresh(task=task)
     _flag_write(annotation, task)
     transaction.on_commit(lambda: _announce(annotation, created=False), robust=True)
     return annotation
 
 
-def _still_collecting(iteration_id: int | None) -> bool:
+def answer_returned(task: AnnotationTask) -> None:
+    """An answer that had been sent back, and so not counted as given, is there again."""
+    task.answers += 1
+    if task.state == TaskState.OPEN and task.answers >= task.overlap:
+        task.state = TaskState.DONE
+    task.save(update_fields=["answers", "state"])
+
+
+def still_collecting(iteration_id: int | None) -> bool:
     """Whether the iteration still collects answers; it cannot move on before this transaction ends.
 
     The row is locked as the state machine locks it, and before the answer: else the stage could change
