@@ -7,26 +7,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotate', '0005_review'),
-        ('iterations', '0002_initial'),
-        ('projects', '0004_annotation_workspace'),
-        ('traces', '0002_annotation_workspace'),
+        ("annotate", "0005_review"),
+        ("iterations", "0002_initial"),
+        ("projects", "0004_annotation_workspace"),
+        ("traces", "0002_annotation_workspace"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='annotation',
-            index=django.contrib.postgres.indexes.GinIndex(models.Func('payload', output_field=django.contrib.postgres.search.SearchVectorField(), template='jsonb_to_tsvector(\'simple\', %(expressions)s, \'["string"]\')'), name='answer_words'),
+            model_name="annotation",
+            index=django.contrib.postgres.indexes.GinIndex(
+                models.Func(
+                    "payload",
+                    output_field=django.contrib.postgres.search.SearchVectorField(),
+                    template="jsonb_to_tsvector('simple', %(expressions)s, '[\"string\"]')",
+                ),
+                name="answer_words",
+            ),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(condition=models.Q(('answers__gte', 2), ('purpose', 'label')), fields=['project', '-id'], name='task_overlapped'),
+            model_name="annotationtask",
+            index=models.Index(
+                condition=models.Q(("answers__gte", 2), ("purpose", "label")),
+                fields=["project", "-id"],
+                name="task_overlapped",
+            ),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(condition=models.Q(('purpose', 'repeat')), fields=['project', '-id'], name='task_repeats'),
+            model_name="annotationtask",
+            index=models.Index(
+                condition=models.Q(("purpose", "repeat")), fields=["project", "-id"], name="task_repeats"
+            ),
         ),
     ]
