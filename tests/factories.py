@@ -102,3 +102,13 @@ def preference_task_make(iteration: Iteration, *answers: str, **policy: Any) -> 
     ids = [response_make(prompt, a, iteration=iteration).pk for a in (answers or ("Answer: 4", "Answer: 5"))]
     tasks_create(iteration=iteration, kind="preference", items=[(prompt.pk, ids, 0.0)], **policy)
     return AnnotationTask.objects.get(response_ids=ids)
+
+
+def review_task_make(iteration: Iteration, *critiques: dict[str, Any], **policy: Any) -> AnnotationTask:
+    """A critique review of a three-step response: one critique, or two to compare."""
+    prompt = prompt_make(iteration.project)
+    response = response_make(prompt, iteration=iteration)
+    made = [model_critique_make(response, **values) for values in (critiques or ({},))]
+    items = [(prompt.pk, (response.pk, [c.pk for c in made]), policy.pop("priority", 0.0))]
+    tasks_create(iteration=iteration, kind="critique_review", items=items, **policy)
+    return AnnotationTask.objects.get(critique_ids=[c.pk for c in made])

@@ -20,7 +20,9 @@ class SubmitIn(s.Serializer):
         help_text="Made once per answer by the client: a repeat returns the first result."
     )
     outcome = s.ChoiceField(Annotation.Outcome.choices, default=Annotation.Outcome.ANSWERED)
-    payload = s.DictField(help_text="A StepCritiqueAnswer, PreferenceAnswer or SetAside object.")
+    payload = s.DictField(
+        help_text="A StepCritiqueAnswer, PreferenceAnswer, CritiqueReviewAnswer or SetAside."
+    )
     seconds = s.FloatField(required=False, min_value=0)
     step_seconds = s.DictField(child=s.FloatField(min_value=0), required=False)
 
@@ -67,6 +69,10 @@ class ModelCritiqueOut(s.Serializer):
     text = s.CharField()
 
 
+class ReviewedCritiqueOut(ModelCritiqueOut):
+    critique = s.IntegerField(help_text="Index to give as `winner`, whatever the display order.")
+
+
 class GuidelinesOut(s.Serializer):
     number = s.IntegerField()
     text = s.CharField()
@@ -87,6 +93,7 @@ class ItemOut(s.Serializer):
     reference = s.CharField(allow_null=True, help_text="Null when the policy hides it or there is none.")
     responses = ResponseOut(many=True, help_text="In display order.")
     model_critique = ModelCritiqueOut(allow_null=True)
+    critiques = ReviewedCritiqueOut(many=True, help_text="Of a critique review, in display order; else [].")
     guidelines = GuidelinesOut(allow_null=True)
     draft = DraftShown(allow_null=True)
 

@@ -126,6 +126,7 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "reference": task.prompt.reference if assignment.shown.get("reference") else None,
         "responses": _responses_in_order(assignment),
         "model_critique": _critique_shown(assignment),
+        "critiques": _critiques_in_order(assignment),
         "guidelines": {"number": guide.number, "text": guide.text} if guide else None,
         "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
     }
@@ -148,7 +149,7 @@ def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
             "finish": rows[ids[i]].finish,
             "steps": [{"index": s.index, "text": s.text} for s in rows[ids[i]].steps],
         }
-        for i in (assignment.order or range(len(ids)))
+        for i in (assignment.order if task.kind == TaskKind.PREFERENCE else range(len(ids)))
     ]
 
 
@@ -156,6 +157,20 @@ def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
     pk = assignment.shown.get("model_critique")
     if pk is None:
         return None
-    fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
     found = Critique.objects.filter(pk=pk).first()
-    return {name: getattr(found, name) for name in fields} if found else None
+    return critique_json(found) if found else None
+
+
+def _critiques_in_order(assignment: Assignment) -> list[dict[str, Any]]:
+    """What a critique review is about, in display order; ``critique`` is the index to answer with."""
+    ids = assignment.task.critique_ids
+    if not ids:
+        return []
+    rows = Critique.objects.in_bulk(ids)
+    return [{"critique": i, **critique_json(rows[ids[i]])} for i in assignment.order]
+
+
+def critique_json(critique: Critique) -> dict[str, Any]:
+    """A critique as the pages show it. Who wrote it is left out: it would bias."""
+    fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
+    return {name: getattr(critique, name) for name in fields}

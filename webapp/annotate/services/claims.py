@@ -96,10 +96,10 @@ def _next_free(
 def _hand_out(task: AnnotationTask, user: User) -> Assignment:
     task.open_slots -= 1  # the row is locked
     task.save(update_fields=["open_slots"])
-    count = len(task.response_ids)
-    order = random.sample(range(count), count) if task.kind == TaskKind.PREFERENCE else []
+    compared = task.critique_ids or task.response_ids
+    order = random.sample(range(len(compared)), len(compared))
     critique = None
-    if task.show_model_critique and task.response_id:
+    if task.show_model_critique and task.kind == TaskKind.STEP_CRITIQUE and task.response_id:
         critique = selectors.model_critique_of(task.response_id)
     shown: dict[str, Any] = {
         "model_critique": str(critique.pk) if critique else None,

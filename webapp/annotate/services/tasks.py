@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -13,8 +13,10 @@ from webapp.annotate.models import AnnotationTask, TaskKind, TaskState
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
 
-# prompt id, response id (preference: the candidates' ids), priority
-Item = tuple[int, "UUID | str | Sequence[UUID | str]", float]
+Id = UUID | str
+# prompt id, what is asked about, priority. Asked about: a response id; for a preference the candidates' ids;
+# for a critique review the response's id and the ids of one or two critiques of it.
+Item = tuple[int, Id | Sequence[Id] | tuple[Id, Sequence[Id]], float]
 
 
 @transaction.atomic
@@ -32,26 +34,21 @@ def tasks_create(
     Returns how many tasks the iteration has now, whichever call made them.
 
     Raises:
-        ValueError: an unknown kind, an overlap below 1, or a preference with fewer than two candidates.
+        ValueError: an unknown kind, an overlap below 1, a preference with fewer than two candidates, or a
+            review of other than one or two critiques.
     """
     kind = TaskKind(kind)
     if overlap < 1:
         raise ValueError(f"overlap is the number of people asked per task: at least 1, not {overlap}")
     rows = []
     for prompt_id, subject, priority in items:
-        pair = kind == TaskKind.PREFERENCE
-        if pair and (isinstance(subject, str | UUID) or len(set(subject)) < 2):
-            raise ValueError(
-                f"a preference needs two different responses; prompt {prompt_id} has {subject!r}"
-            )
         rows.append(
             AnnotationTask(
                 project_id=iteration.project_id,
                 iteration_id=iteration.pk,
                 kind=kind,
                 prompt_id=prompt_id,
-                response_id=None if pair else cast("UUID | str", subject),
-                response_ids=list(cast("Sequence[UUID | str]", subject)) if pair else [],
+                **_about(kind, prompt_id, subject),
                 priority=priority,
                 overlap=overlap,
                 open_slots=overlap,
@@ -61,6 +58,24 @@ def tasks_create(
         )
     AnnotationTask.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
     return AnnotationTask.objects.filter(iteration=iteration, kind=kind).count()
+
+
+def _about(kind: TaskKind, prompt_id: int, subject: Any) -> dict[str, Any]:
+    """What is judged or compared, as columns of the task."""
+    if kind == TaskKind.STEP_CRITIQUE:
+        return {"response_id": subject}
+    if kind == TaskKind.PREFERENCE:
+        if isinstance(subject, str | UUID) or len(set(subject)) < 2:
+            raise ValueError(
+                f"a preference needs two different responses; prompt {prompt_id} has {subject!r}"
+            )
+        return {"response_ids": list(subject)}
+    response_id, critique_ids = subject
+    if len(critique_ids) not in (1, 2) or len(set(critique_ids)) != len(critique_ids):
+        raise ValueError(
+            f"a review is of one critique or two different ones; prompt {prompt_id} has {critique_ids!r}"
+        )
+    return {"response_id": response_id, "critique_ids": list(critique_ids)}
 
 
 @transaction.atomic
