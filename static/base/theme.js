@@ -1,26 +1,46 @@
-// Runs in the head, before the first paint: applies the remembered theme, then wires the toggle (system, light, dark).
+// Runs in the head, before the first paint. Whoever is signed in has their theme in the page already; others
+// have it in this browser. Then it wires the toggle (system, light, dark).
 (() => {
   const root = document.documentElement;
   const order = ["system", "light", "dark"];
-  let theme = "system";
-  try { theme = localStorage.getItem("theme") || "system"; } catch { /* private window: the system's theme */ }
+  const account = root.dataset.settings; // the address of the person's settings, when signed in
+  const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const remember = (key, value) => { try { if (value) localStorage.setItem(key, value); else localStorage.removeItem(key); } catch { /* private window */ } };
+
+  // "theme-unsent" is a choice that the account has not confirmed: it holds until it does.
+  const unsent = account && remembered("theme-unsent");
+  let theme = unsent || (account ? root.dataset.theme || "system" : remembered("theme") || "system");
 
   const apply = () => {
     if (theme === "system") root.removeAttribute("data-theme");
     else root.dataset.theme = theme;
     document.querySelectorAll("[data-theme-toggle]").forEach((button) => {
       button.hidden = false;
-      button.setAttribute("aria-label", `Theme: ${theme}. Change`);
-      button.title = `Theme: ${theme}`;
+      const label = button.dataset[`label${theme[0].toUpperCase()}${theme.slice(1)}`] ?? theme;
+      button.setAttribute("aria-label", label);
+      button.title = label;
     });
     document.dispatchEvent(new CustomEvent("themechange"));
   };
+  const send = async () => {
+    const headers = JSON.parse(document.body.getAttribute("hx-headers:inherited") ?? "{}");
+    const chosen = theme;
+    try {
+      const reply = await fetch(account, {
+        method: "PUT", keepalive: true, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify({ theme: chosen }),
+      });
+      if (reply.ok && theme === chosen) remember("theme-unsent", null);
+    } catch { /* sent with the next page */ }
+  };
+
   apply();
-  document.addEventListener("DOMContentLoaded", apply);
+  remember("theme", theme); // the sign-in page looks the same
+  document.addEventListener("DOMContentLoaded", () => { apply(); if (unsent) send(); });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;
     theme = order[(order.indexOf(theme) + 1) % order.length];
-    try { localStorage.setItem("theme", theme); } catch { /* holds for this page only */ }
+    remember("theme", theme);
+    if (account) { remember("theme-unsent", theme); send(); }
     apply();
   });
 })();

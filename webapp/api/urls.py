@@ -1,6 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from webapp.accounts import api as accounts
 from webapp.annotate import api as annotate
 
 app_name = "api"
@@ -13,5 +14,6 @@ urlpatterns = [
     path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
     path("assignments/<uuid:token>/submit", annotate.submit, name="submit"),
     path("assignments/<uuid:token>/skip", annotate.skip, name="skip"),
+    path("me/settings", accounts.settings, name="settings"),
     path("annotations/<int:pk>", annotate.annotation, name="annotation"),
 ]
