@@ -1,4 +1,4 @@
-"""How far people agree on the same items: alpha over everybody, kappa and shares for each two of them.
+"""How far people agree on the same items: alpha and shares over everybody, kappa between two.
 
 An item is a mapping from a person to that person's answer. Whoever did not answer is not in it, so that
 ``None`` stays an answer of its own: no error found, no winner. Intervals are 95 %: percentile bootstrap
@@ -17,14 +17,16 @@ import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.evaluate.rates import Rate, accuracy
-
 Item = Mapping[Any, Any]  # person -> answer; Any, because a mapping's key type admits no other
 Metric = Literal["nominal", "ordinal", "interval"]
 
 NO_PAIRS = "no item was answered by two people"
 ONE_ANSWER = "everybody always gave one and the same answer"
 
+LIBRARY_CELLS = 10_000_000  # items x values x values: above it the library's table outgrows the memory
+DRAWN_AT_ONCE = 2_000_000  # numbers; a resample is drawn whole
+
+Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -63,30 +65,6 @@ class FirstErrors:
         return {person: self.steps if p is None else p for person, p in self.said.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class PairFigures:
-    """Two people over the ``n`` items that both answered."""
-
-    people: tuple[Any, Any]
-    n: int
-    agreement: Rate
-    kappa: Figure
-
-
-@dataclass(frozen=True, slots=True)
-class FirstErrorPair:
-    """Two people over the ``n`` responses in which both looked for the first error.
-
-    ``distance``: mean distance in steps where both marked one, else None.
-    """
-
-    people: tuple[Any, Any]
-    n: int
-    exact: Rate
-    within_one: Rate
-    distance: float | None
-
-
 # ------------------------------------------------------------------------------------------- everybody
 def alpha(
     items: Sequence[Item], metric: Metric = "nominal", *, seed: int = 0, resamples: int = 1000
@@ -94,9 +72,9 @@ def alpha(
     """Krippendorff's alpha, 1 - observed / expected disagreement, for any number of people and gaps.
 
     Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011). Answers are numbers under
-    ``ordinal`` and ``interval``, anything hashable under ``nominal``. Not defined where nothing could be
-    paired or nothing varies; resamples in which that happens are left out, and where they are more than
-    one in twenty there is no interval.
+    ``ordinal`` and ``interval``, anything hashable under ``nominal``, but few in kind: a winner is an index
+    among the candidates, not an id. Not defined where nothing could be paired or nothing varies; resamples
+    in which that happens are left out, and where they are more than one in twenty there is no interval.
     """
     said = [list(item.values()) for item in items if len(item) > 1]
     if not said:
@@ -112,37 +90,42 @@ def alpha(
         for answer in answers:
             counts[row, index[answer]] += 1
     values = np.arange(len(domain), dtype=np.float64) if metric == "nominal" else np.array(domain, np.float64)
-    value = krippendorff.alpha(value_counts=counts, value_domain=values, level_of_measurement=metric)
-    patterns, weights = _resampled(counts, seed, resamples)
-    return Figure(float(value), len(said), _interval(alphas(patterns, weights, values, metric)))
+    kinds, times = np.unique(counts, axis=0, return_counts=True)
+    value = (
+        krippendorff.alpha(value_counts=counts, value_domain=values, level_of_measurement=metric)
+        if counts.size * len(domain) <= LIBRARY_CELLS
+        else alphas(kinds, times[None], values, metric)[0]
+    )
+    ci95 = _bootstrap(times, lambda weights: alphas(kinds, weights, values, metric), seed, resamples)
+    return Figure(float(value), len(said), ci95)
 
 
-def alphas(patterns: NDArray[np.int64], weights: NDArray[np.int64], values: Floats, metric: Metric) -> Floats:
-    """Alpha of many resamples at once; NaN where it is not defined.
+def alphas(kinds: NDArray[Any], weights: NDArray[Any], values: Floats, metric: Metric) -> Floats:
+    """Alpha of many resamples at once; NaN where nothing varies.
 
-    A thousand calls of the library take seconds for some thousand items. Coincidences add up over items,
-    so a resample is a weighted sum over the kinds of items there are; a test holds this to the library.
+    The library takes seconds for a thousand calls over some thousand items. Here disagreement adds up over
+    the kinds of items there are; a test holds this to the library. The ordinal distance of two values is
+    that of their middle ranks, squared, which makes it the interval one.
 
     Args:
-        patterns: kinds x values, how many people gave each value; every kind has at least two answers.
+        kinds: kinds x values, how many people gave each value; every kind has at least two answers.
         weights: resamples x kinds, how often each kind was drawn.
         values: the values, ascending.
     """
-    kinds, width = patterns.shape
-    paired = patterns[:, :, None] * patterns[:, None, :] - patterns[:, :, None] * np.eye(width)
-    paired /= (patterns.sum(axis=1) - 1)[:, None, None]
-    observed = (weights @ paired.reshape(kinds, -1)).reshape(-1, width, width)
-    totals = observed.sum(axis=2)
+    kinds, weights = kinds.astype(np.float64), weights.astype(np.float64)  # whole numbers multiply slowly
+    people, totals = kinds.sum(axis=1), weights @ kinds
+    n = totals.sum(axis=1)
     if metric == "nominal":
-        distance = 1 - np.eye(width)[None]
-    elif metric == "interval":
-        distance = ((values[:, None] - values[None, :]) ** 2)[None]
-    else:  # how many answers lie between two values, half of those at either end
-        middle = np.cumsum(totals, axis=1) - totals / 2
-        distance = (middle[:, :, None] - middle[:, None, :]) ** 2
-    expected = (totals[:, :, None] * totals[:, None, :] * distance).sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result: Floats = 1 - (observed * distance).sum(axis=(1, 2)) * (totals.sum(axis=1) - 1) / expected
+        observed = weights @ ((people**2 - (kinds**2).sum(axis=1)) / (people - 1))
+        expected = n**2 - (totals**2).sum(axis=1)
+    else:
+        ranks = np.cumsum(totals, axis=1) - totals / 2
+        places = ranks if metric == "ordinal" else np.broadcast_to(values - values[0], totals.shape)
+        apart = people[:, None] * (kinds @ (places**2).T) - (kinds @ places.T) ** 2
+        observed = (weights.T * apart / (people - 1)[:, None]).sum(axis=0)
+        expected = n * (totals * places**2).sum(axis=1) - (totals * places).sum(axis=1) ** 2
+    expected[(totals > 0).sum(axis=1) < 2] = np.nan  # rather than what rounding left
+    result: Floats = 1 - observed * (n - 1) / expected
     return result
 
 
@@ -179,33 +162,6 @@ def near(first: int | None, second: int | None, within: int) -> bool:
 
 
 # -------------------------------------------------------------------------------------- two at a time
-def pairwise(items: Sequence[Item], *, seed: int = 0, resamples: int = 1000) -> list[PairFigures]:
-    """Every two people who answered some item both, in the order in which they first appear."""
-    return [
-        PairFigures(
-            people,
-            len(first),
-            accuracy(a == b for a, b in zip(first, second, strict=True)),
-            kappa_figure(first, second, seed=seed, resamples=resamples),
-        )
-        for people, (first, second) in _shared(items).items()
-    ]
-
-
-def first_error_pairs(items: Sequence[FirstErrors]) -> list[FirstErrorPair]:
-    """Every two people who looked for the first error of some response both, as `pairwise`."""
-    return [
-        FirstErrorPair(
-            people,
-            len(first),
-            accuracy(near(a, b, 0) for a, b in zip(first, second, strict=True)),
-            accuracy(near(a, b, 1) for a, b in zip(first, second, strict=True)),
-            first_error_distance(first, second),
-        )
-        for people, (first, second) in _shared([i.said for i in items]).items()
-    ]
-
-
 def percent_agreement(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
     """Share of items with the same answer.
 
@@ -244,12 +200,17 @@ def kappa_figure(
         return Figure(None, n, reason=ONE_ANSWER)
     index = {answer: i for i, answer in enumerate(dict.fromkeys([*first, *second]))}
     coded = np.array([[index[a], index[b]] for a, b in zip(first, second, strict=True)])
-    kinds, weights = _resampled(coded, seed, resamples)
-    each = np.eye(len(index))
-    observed = weights @ (kinds[:, 0] == kinds[:, 1]) / n
-    expected = ((weights @ each[kinds[:, 0]]) * (weights @ each[kinds[:, 1]])).sum(axis=1) / n**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Figure(value, n, _interval((observed - expected) / (1 - expected)))
+    kinds, times = np.unique(coded, axis=0, return_counts=True)
+    a, b = np.eye(len(index))[kinds.T]
+
+    def kappas(weights: Counts) -> Floats:
+        observed = weights @ (kinds[:, 0] == kinds[:, 1]) / n
+        expected = ((weights @ a) * (weights @ b)).sum(axis=1) / n**2
+        expected[expected == 1] = np.nan
+        result: Floats = (observed - expected) / (1 - expected)
+        return result
+
+    return Figure(value, n, _bootstrap(times, kappas, seed, resamples))
 
 
 def first_error_distance(first: Sequence[int | None], second: Sequence[int | None]) -> float | None:
@@ -263,40 +224,35 @@ def first_error_distance(first: Sequence[int | None], second: Sequence[int | Non
     return sum(both) / len(both) if both else None
 
 
-def _shared(
-    items: Sequence[Item],
-) -> dict[tuple[Any, Any], tuple[list[Any], list[Any]]]:
-    rank = {person: i for i, person in enumerate(dict.fromkeys(p for item in items for p in item))}
-    shared: dict[tuple[Any, Any], tuple[list[Any], list[Any]]] = {}
-    for item in items:
-        for a, b in combinations(sorted(item, key=rank.__getitem__), 2):
-            first, second = shared.setdefault((a, b), ([], []))
-            first.append(item[a])
-            second.append(item[b])
-    return {pair: shared[pair] for pair in sorted(shared, key=lambda p: (rank[p[0]], rank[p[1]]))}
-
-
 def _share(
-    answers: Sequence[list[Any]], same: Callable[[Any, Any], bool], seed: int, resamples: int
+    answers: Sequence[list[Any]], alike: Callable[[Any, Any], bool], seed: int, resamples: int
 ) -> Figure:
-    pairs = [[same(a, b) for a, b in combinations(said, 2)] for said in answers if len(said) > 1]
+    pairs = [[alike(a, b) for a, b in combinations(said, 2)] for said in answers if len(said) > 1]
     if not pairs:
         return Figure(None, 0, reason=NO_PAIRS)
-    kinds, weights = _resampled(np.array([[sum(p), len(p)] for p in pairs]), seed, resamples)
-    hits, total = (weights @ kinds).T
-    return Figure(sum(map(sum, pairs)) / sum(map(len, pairs)), len(pairs), _interval(hits / total))
+    kinds, times = np.unique([[sum(p), len(p)] for p in pairs], axis=0, return_counts=True)
+
+    def shares(weights: Counts) -> Floats:
+        same, total = (weights @ kinds).T
+        result: Floats = same / total
+        return result
+
+    value = sum(map(sum, pairs)) / sum(map(len, pairs))
+    return Figure(value, len(pairs), _bootstrap(times, shares, seed, resamples))
 
 
-def _resampled(
-    rows: NDArray[np.int64], seed: int, resamples: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The different rows, and how often each is drawn in every resample (resamples x rows)."""
-    kinds, times = np.unique(rows, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(rows), times / len(rows), size=resamples)
-    return kinds, drawn
+def _bootstrap(
+    times: Counts, statistic: Callable[[Counts], Floats], seed: int, resamples: int
+) -> tuple[float, float] | None:
+    """Percentile interval of ``statistic``, which maps weights (resamples x kinds) to a value of each.
 
-
-def _interval(values: Floats) -> tuple[float, float] | None:
+    Items of one kind are interchangeable: how often each kind is drawn has a multinomial law. ``times``:
+    how many items of each kind there are.
+    """
+    rng, n = np.random.default_rng(seed), times.sum()
+    at_once = max(1, DRAWN_AT_ONCE // len(times))
+    sizes = [min(at_once, resamples - done) for done in range(0, resamples, at_once)]
+    values = np.concatenate([statistic(rng.multinomial(n, times / n, size=size)) for size in sizes])
     defined = values[np.isfinite(values)]
     if len(defined) < 0.95 * len(values):
         return None

@@ -19,13 +19,12 @@ from loop.annotate.agreement import (
     cohen_kappa,
     first_error_alpha,
     first_error_distance,
-    first_error_pairs,
     first_error_share,
     kappa_figure,
     near,
-    pairwise,
     percent_agreement,
 )
+from loop.annotate.pairs import first_error_pairs, pairwise
 
 _ = None
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C: four observers, twelve units.
@@ -111,6 +110,21 @@ def test_many_resamples_at_once_are_what_the_library_says_of_each(items, metric,
     values = np.array(domain, dtype=float)
     one = krippendorff.alpha(value_counts=drawn, value_domain=values, level_of_measurement=metric)
     assert alphas(patterns, np.array([times]), values, metric)[0] == pytest.approx(one)
+
+
+def test_a_table_too_large_for_the_library_gives_the_same(monkeypatch):
+    by_library = [alpha(UNITS, metric) for metric in ("nominal", "ordinal", "interval")]
+    monkeypatch.setattr("loop.annotate.agreement.LIBRARY_CELLS", 0)
+    for metric, figure in zip(("nominal", "ordinal", "interval"), by_library, strict=True):
+        assert alpha(UNITS, metric).value == pytest.approx(figure.value)
+
+
+def test_as_many_different_answers_as_items_fit_into_the_memory():
+    items = [{"a": f"x{i}", "b": f"x{i}" if i % 2 else f"y{i}"} for i in range(800)]
+    figure = alpha(items)
+    assert figure.value == pytest.approx(0.5, abs=0.001)
+    error = 1.96 * math.sqrt(1 / 4 / 800)  # chance agrees on next to nothing: alpha is the share that agrees
+    assert figure.ci95 == (pytest.approx(0.5 - error, abs=0.01), pytest.approx(0.5 + error, abs=0.01))
 
 
 @given(TABLES, st.sampled_from(["nominal", "ordinal", "interval"]))
