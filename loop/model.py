@@ -7,7 +7,7 @@ engines live in `workers.engines`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,12 +66,19 @@ class ScoredText:
         return sum(self.logprobs)
 
 
+# Called while an engine writes, with a function that gives what is written so far: one list of
+# ``request.n`` texts per request. It may stop the work by raising.
+Watch = Callable[[Callable[[], list[list[str]]]], None]
+
+
 class Engine(Protocol):
     """A thing that runs a model. Implementations: `workers.engines.*`; `loop.scripted` for tests."""
 
     name: str
 
-    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+    def generate(
+        self, requests: Sequence[GenerateRequest], *, watch: Watch | None = None
+    ) -> list[list[Completion]]:
         """One list of ``request.n`` completions per request, in order."""
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
+from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
 
 Reply = str | Completion
 Rule = tuple[Callable[[GenerateRequest], bool], Sequence[Reply]]
@@ -13,7 +13,8 @@ Rule = tuple[Callable[[GenerateRequest], bool], Sequence[Reply]]
 class ScriptedEngine:
     """``script`` is a function (request, index of the continuation) -> reply, or a list of
     (predicate, replies) rules: the first rule that matches gives its replies in turn, the last one
-    again when they run out. ``score`` is a function giving the total log-probability.
+    again when they run out. ``score`` is a function giving the total log-probability. Who watches is
+    shown each reply's first half, then the whole.
 
     ``batches`` and ``scored`` keep every batch handed over, for assertions.
     """
@@ -30,9 +31,15 @@ class ScriptedEngine:
         self.batches: list[list[GenerateRequest]] = []
         self.scored: list[list[ScoreRequest]] = []
 
-    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+    def generate(
+        self, requests: Sequence[GenerateRequest], *, watch: Watch | None = None
+    ) -> list[list[Completion]]:
         self.batches.append(list(requests))
-        return [[_completion(self._reply(r, i)) for i in range(r.n)] for r in requests]
+        replies = [[_completion(self._reply(r, i)) for i in range(r.n)] for r in requests]
+        if watch is not None:
+            watch(lambda: [[c.text[: len(c.text) // 2] for c in of_one] for of_one in replies])
+            watch(lambda: [[c.text for c in of_one] for of_one in replies])
+        return replies
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
         self.scored.append(list(requests))

@@ -213,3 +213,23 @@ def test_a_wrong_address_or_model_is_said(server: FakeServer) -> None:
         OpenAIEngine(f"{server.address}#big")
     with pytest.raises(EngineError, match="cannot be reached"):
         OpenAIEngine("http://127.0.0.1:9/v1#tiny")
+
+
+def test_while_answers_are_awaited_the_engine_may_be_used_for_something_else(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engines.openai_engine.LOOK_UP", 0.001)
+    engine = OpenAIEngine(server.address)
+    request = GenerateRequest(QUESTION, Sampling(temperature=1.0), (1, 2))
+    aside = []
+
+    def between() -> None:
+        engine.between = lambda: None
+        aside.append(engine.generate([request]))
+
+    engine.between = between
+    seen: list[list[list[str]]] = []
+    whole = engine.generate([request], watch=lambda so_far: seen.append(so_far()))
+    assert aside == [whole]
+    assert seen[-1] == [[c.text for c in whole[0]]]
+    engine.close()

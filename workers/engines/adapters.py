@@ -21,6 +21,7 @@ class AdapterTable:
     def __init__(self, model: Any, base: str) -> None:
         self._plain, self._base = model, base
         self._peft: Any = None
+        self._on: str | None = None  # the adapter in effect; None: the bare base
         self._paths: dict[str, Path] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -47,6 +48,7 @@ class AdapterTable:
             raise ArtifactError(f"{path} was trained on another base model than {self._base}")
         self._add(name, path)
         self._paths[name] = path
+        self._switch(self._on)  # loading turns adapters on; a batch may be under way
 
     def _add(self, name: str, path: Path) -> None:
         from peft import PeftConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
@@ -90,21 +92,28 @@ class AdapterTable:
 
     @contextmanager
     def active(self, name: str | None) -> Iterator[Any]:
-        """The model with adapter ``name`` on, or the bare base for None.
+        """The model with adapter ``name`` on, or the bare base for None; afterwards what was on before.
+
+        May be nested: what runs between a batch's decoding steps uses an adapter of its own.
 
         Raises:
             LookupError: no such adapter is loaded.
         """
-        if name is None:
-            if self._peft is None:
-                yield self._plain
-            else:
-                with self._peft.disable_adapter():
-                    yield self._plain
-            return
-        if name not in self._paths:
+        if name is not None and name not in self._paths:
             raise LookupError(
                 f"no adapter called {name!r} is loaded; there are: {', '.join(self._paths) or 'none'}"
             )
-        self._peft.set_adapter(name)
-        yield self._plain
+        before = self._on
+        self._switch(name)
+        try:
+            yield self._plain
+        finally:
+            self._switch(before)
+
+    def _switch(self, name: str | None) -> None:
+        self._on = name
+        if name is not None:
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.set_adapter(name)
+        elif self._peft is not None:
+            self._peft.base_model.disable_adapter_layers()

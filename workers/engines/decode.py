@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -57,10 +57,22 @@ class Row:
 
 
 class Decoder:
-    """Runs rows to their end on one model, with at most ``max_tokens`` cache cells and ``max_rows`` rows."""
+    """Runs rows to their end on one model, with at most ``max_tokens`` cache cells and ``max_rows`` rows.
 
-    def __init__(self, model: Any, tokens: ChatTokens, *, max_tokens: int, max_rows: int) -> None:
-        self.model, self.tokens = model, tokens
+    ``between`` is called between decoding steps. It may run other rows on the same model, or stop the
+    batch by raising.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokens: ChatTokens,
+        *,
+        max_tokens: int,
+        max_rows: int,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.model, self.tokens, self.between = model, tokens, between
         self.max_tokens, self.max_rows = max_tokens, max_rows
         self.layers = int(model.config.get_text_config(decoder=True).num_hidden_layers)
 
@@ -112,13 +124,15 @@ class _Batch:
         self.rules, self.seeds = self._rules([])
 
     def run(self) -> None:
-        with torch.inference_mode():
-            while self.waiting or self.rows:
+        while self.waiting or self.rows:
+            with torch.inference_mode():
                 alive = sum(r.result is None for r in self.rows)
                 if alive <= REPACK_BELOW * len(self.rows) or (not self.rows and self.waiting):
                     self._repack()
                 if self.rows:
                     self._step()
+            # Outside: an adapter loaded in inference mode could never be switched.
+            self.decoder.between()
 
     def _step(self) -> None:
         logits = self._forward(self.last[:, None], self.lanes, self.starts, self.positions[:, None])

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from loop.finetune.artifacts import verified
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
+from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
 
 CONTINUES = ("vllm", "sglang")  # servers that take continue_final_message
 TRIES = 4
+ASIDE = 8  # connections kept free for what `OpenAIEngine.between` asks
+LOOK_UP = 0.1  # seconds between two looks up from waiting for the server
 BUSY = (429, 502, 503, 504)
 
 
@@ -60,9 +62,11 @@ class OpenAIEngine:
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=10.0),
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            limits=httpx.Limits(max_connections=concurrency),
+            limits=httpx.Limits(max_connections=concurrency + ASIDE),
         )
         self._concurrency = concurrency
+        # Called now and then while answers are awaited, on the waiting thread. It may use the engine itself.
+        self.between: Callable[[], None] = lambda: None
         self._paths: dict[str, Path] = {}
         try:
             self._connect(model)
@@ -113,7 +117,9 @@ class OpenAIEngine:
 
     # -- Engine
 
-    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+    def generate(
+        self, requests: Sequence[GenerateRequest], *, watch: Watch | None = None
+    ) -> list[list[Completion]]:
         """``request.n`` completions per request, in order.
 
         One HTTP request per sample: the interface has one seed for all of its n samples, ours have one
@@ -128,14 +134,21 @@ class OpenAIEngine:
         for r in requests:
             seeds = r.seeds if r.sampling.temperature else r.seeds[:1]  # greedy samples are all alike
             jobs += [self._chat_body(r, seed) for seed in seeds]
-        answers = iter(self._all(f"{self.url}/chat/completions", jobs))
-        out = []
-        for r in requests:
-            if r.sampling.temperature:
-                out.append([_completion(next(answers)) for _ in r.seeds])
-            else:
-                out.append([_completion(next(answers))] * r.n if r.n else [])
-        return out
+
+        def in_place(answers: Iterable[Completion]) -> list[list[Completion]]:
+            left = iter(answers)
+            return [
+                [next(left) for _ in r.seeds] if r.sampling.temperature else [next(left)] * r.n if r.n else []
+                for r in requests
+            ]
+
+        def look_up(asked: Sequence[Future[dict[str, Any]]]) -> None:
+            if watch is not None:  # answers come whole: words would need a stream each
+                come = [_completion(a.result()) if a.done() else Completion("") for a in asked]
+                watch(lambda: [[c.text for c in of_one] for of_one in in_place(come)])
+
+        answers = self._all(f"{self.url}/chat/completions", jobs, look_up)
+        return in_place(map(_completion, answers))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
         """Log-probs of given completions, on exactly the ids this project trains on.
@@ -211,9 +224,24 @@ class OpenAIEngine:
             )
         return adapter
 
-    def _all(self, url: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        with ThreadPoolExecutor(max_workers=self._concurrency) as pool:
-            return list(pool.map(lambda body: self._call("POST", url, body), bodies))
+    def _all(
+        self,
+        url: str,
+        bodies: Sequence[dict[str, Any]],
+        look_up: Callable[[Sequence[Future[dict[str, Any]]]], None] = lambda _: None,
+    ) -> list[dict[str, Any]]:
+        """The answers in order. ``look_up`` is called now and then until all have come."""
+        pool = ThreadPoolExecutor(max_workers=self._concurrency)
+        try:
+            asked = [pool.submit(self._call, "POST", url, body) for body in bodies]
+            waiting: set[Future[dict[str, Any]]] = set(asked)
+            while waiting:
+                _, waiting = wait(waiting, timeout=LOOK_UP)
+                self.between()
+                look_up(asked)
+            return [a.result() for a in asked]
+        finally:
+            pool.shutdown(cancel_futures=True)  # after a failure nothing more is sent
 
     def _call(self, method: str, url: str, body: Any = None, *, text: bool = False) -> dict[str, Any]:
         """One request, tried again while the server is busy or away. ``text``: the answer is no JSON."""

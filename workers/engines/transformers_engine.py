@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest
+from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
 from loop.records import Message
 from workers.engines.hashes import model_folder, weight_files
 from workers.engines.memory import share_the_cpu
@@ -88,6 +88,9 @@ class TransformersEngine:
         self.max_rows = batch_rows(self.model)
         self._adapters = AdapterTable(self.model, base)
         self._lock = threading.RLock()
+        # Called often while the engine is at work, on its thread. It may use the engine itself: what is
+        # under way goes on afterwards as if nothing had been.
+        self.between: Callable[[], None] = lambda: None
         for name, path in (adapters or {}).items():
             self.load_adapter(name, path)
 
@@ -98,7 +101,9 @@ class TransformersEngine:
 
     # -- Engine
 
-    def generate(self, requests: Sequence[GenerateRequest]) -> list[list[Completion]]:
+    def generate(
+        self, requests: Sequence[GenerateRequest], *, watch: Watch | None = None
+    ) -> list[list[Completion]]:
         """``request.n`` completions per request, in order.
 
         ``token_ids`` and ``logprobs`` include the end token where the model wrote one; ``text`` does not.
@@ -127,11 +132,28 @@ class TransformersEngine:
                 Row((i, k), prompt, seed, r.sampling, limit, prefix) for k, seed in enumerate(r.seeds)
             )
         out: list[list[Completion]] = [[Completion("")] * r.n for r in requests]
+
+        def so_far() -> list[list[str]]:
+            texts = [[""] * r.n for r in requests]
+            for row in (row for group in rows.values() for row in group):
+                text = row.result.text if row.result else self.tokens.decode(row.ids, row.after)
+                texts[row.slot[0]][row.slot[1]] = text
+            return texts
+
+        def between() -> None:
+            self.between()
+            if watch is not None:
+                watch(so_far)
+
         with self._lock:
             for adapter, group in rows.items():
                 with self._adapters.active(adapter) as model:
                     decoder = Decoder(
-                        model, self.tokens, max_tokens=self.max_batch_tokens, max_rows=self.max_rows
+                        model,
+                        self.tokens,
+                        max_tokens=self.max_batch_tokens,
+                        max_rows=self.max_rows,
+                        between=between,
                     )
                     decoder.run(group)
                 for row in group:
@@ -166,6 +188,7 @@ class TransformersEngine:
                         model, texts, self.tokens.pad_id, self.max_batch_tokens
                     ):
                         out[text.index] = ScoredText(text.completion, logprobs)
+                        self.between()
         return out
 
     def token_spans(
