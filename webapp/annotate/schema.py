@@ -40,6 +40,7 @@ class SkipIn(s.Serializer):
 class StepOut(s.Serializer):
     index = s.IntegerField()
     text = s.CharField()
+    html = s.CharField(help_text="The text as clean HTML; empty where it has no markup.")
 
 
 class ResponseOut(s.Serializer):
@@ -57,6 +58,7 @@ class MessageOut(s.Serializer):
 
 class PromptOut(s.Serializer):
     text = s.CharField()
+    html = s.CharField(help_text="As a step's.")
     messages = MessageOut(many=True)
 
 
@@ -74,8 +76,11 @@ class ReviewedCritiqueOut(ModelCritiqueOut):
 
 
 class GuidelinesOut(s.Serializer):
+    pk = s.IntegerField()
     number = s.IntegerField()
-    text = s.CharField()
+    text = s.CharField(help_text="Markdown.")
+    html = s.CharField()
+    examples = s.ListField(child=s.DictField(), help_text="Worked examples: text, mark, why.")
 
 
 class DraftShown(s.Serializer):

@@ -12,7 +12,8 @@ from loop.records import Author
 from webapp.accounts.models import User
 from webapp.annotate.models import AnnotationTask, Assignment, Queue, TaskKind, TaskPurpose, TaskState
 from webapp.annotate.payload import Beside
-from webapp.projects.models import Project, Role
+from webapp.projects.models import GuidelineVersion, Project, Role
+from webapp.projects.rich import marked_up, rich
 from webapp.traces.models import Critique, Response
 
 if TYPE_CHECKING:  # iterations lie above annotate
@@ -122,12 +123,16 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "kind": task.kind,
         "iteration": task.iteration.number if task.iteration else None,
         "lease_seconds": lease_seconds(assignment),
-        "prompt": {"text": task.prompt.text, "messages": task.prompt.messages},
+        "prompt": {
+            "text": task.prompt.text,
+            "html": marked_up(task.prompt.text),
+            "messages": task.prompt.messages,
+        },
         "reference": task.prompt.reference if assignment.shown.get("reference") else None,
         "responses": _responses_in_order(assignment),
         "model_critique": _critique_shown(assignment),
         "critiques": _critiques_in_order(assignment),
-        "guidelines": {"number": guide.number, "text": guide.text} if guide else None,
+        "guidelines": _guidelines_shown(guide),
         "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
     }
 
@@ -147,10 +152,24 @@ def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
             "id": str(ids[i]),
             "text": rows[ids[i]].text,
             "finish": rows[ids[i]].finish,
-            "steps": [{"index": s.index, "text": s.text} for s in rows[ids[i]].steps],
+            "steps": [
+                {"index": s.index, "text": s.text, "html": marked_up(s.text)} for s in rows[ids[i]].steps
+            ],
         }
         for i in (assignment.order if task.kind == TaskKind.PREFERENCE else range(len(ids)))
     ]
+
+
+def _guidelines_shown(guide: GuidelineVersion | None) -> dict[str, Any] | None:
+    if guide is None:
+        return None
+    return {
+        "pk": guide.pk,
+        "number": guide.number,
+        "text": guide.text,
+        "html": rich(guide.text),
+        "examples": guide.examples,
+    }
 
 
 def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
