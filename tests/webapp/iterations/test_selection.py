@@ -43,3 +43,47 @@ def test_a_pair_never_shows_the_same_text_twice(iteration):
     other = respond(iteration, [-0.3], "two", prompt)
     items = annotation_items(iteration, AnnotatePart(kind="preference", take=3))
     assert [item[1] for item in items] == [[str(first.pk), str(other.pk)]]
+
+
+def said(response, first_error, verdict="wrong", **more):
+    more = {"marks": [None], "comments": {}, "text": f"{first_error} {verdict}", **more}
+    return make.model_critique_make(response, first_error=first_error, verdict=verdict, **more)
+
+
+def test_a_review_is_of_the_latest_readable_critique(iteration):
+    silent, judged = respond(iteration, [-0.1]), respond(iteration, [-0.2])
+    said(silent, None, "unknown", parsed=False)
+    said(judged, 0)
+    latest = said(judged, None, "right")
+    said(judged, None, "unknown", parsed=False)
+    items = annotation_items(iteration, AnnotatePart(kind="critique_review", take=3))
+    assert items == [(judged.prompt_id, (str(judged.pk), [str(latest.pk)]), 1.0)]
+
+
+def test_two_critiques_are_compared_where_the_model_contradicts_itself_most(iteration):
+    alike, torn, split = (respond(iteration, [-0.1]) for _ in range(3))
+    same_words = respond(iteration, [-0.1])
+    a, b = (said(alike, 0, text=words) for words in ("one", "two"))  # 0 of 1 pairs differ
+    c, _, d = said(torn, 0), said(torn, 0), said(torn, None, "right")  # 2 of 3
+    e, f = said(split, 0), said(split, 1)  # 1 of 1
+    for _ in range(2):
+        said(same_words, 0)
+    items = annotation_items(iteration, AnnotatePart(kind="critique_review", critiques=2, take=4))
+    assert [item[1] for item in items] == [
+        (str(response.pk), [str(x.pk), str(y.pk)])
+        for response, x, y in ((split, e, f), (torn, c, d), (alike, a, b))
+    ]
+
+
+def test_people_read_one_response_of_a_prompt_and_no_more_than_the_recipe_takes(iteration):
+    prompt = make.prompt_make(iteration.project)
+    for _ in range(3):
+        response = respond(iteration, [-0.1], prompt=prompt)
+        said(response, 0)
+        said(response, 1)
+    other = respond(iteration, [-0.1])
+    said(other, 0)
+    said(other, None, "right")
+    part = AnnotatePart(kind="critique_review", critiques=2, take=5)
+    assert sorted(item[0] for item in annotation_items(iteration, part)) == [prompt.pk, other.prompt_id]
+    assert len(annotation_items(iteration, part.model_copy(update={"take": 1}))) == 1

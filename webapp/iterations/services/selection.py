@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import FloatField, Func, Value
 from django.db.models.functions import MD5, Coalesce
 
 from loop.annotate.order import Askable, choose
+from loop.annotate.variance import Said, disagreement, telling_pair
 from loop.recipe import AnnotatePart
-from loop.records import Origin, Split, Verdict
+from loop.records import Author, Origin, Split, Verdict
 from webapp.iterations.models import Iteration
 from webapp.projects.models import Prompt
-from webapp.traces.models import Response
+from webapp.traces.models import Critique, Response
 
 # Of the tasks in convincing-wrong order, this share is drawn uniformly: statistics over people's
 # answers stay unbiased only if some tasks were not chosen for being hard (PRM800K lacks this slice).
@@ -28,7 +30,7 @@ class ElementMean(Func):
     output_field = FloatField()
 
 
-Item = tuple[int, Any, float]  # prompt id, response id (or ids), priority
+Item = tuple[int, Any, float]  # as `webapp.annotate.services.tasks_create` takes them
 
 
 def train_prompt_ids(iteration: Iteration, *, limit: int) -> list[int]:
@@ -43,7 +45,7 @@ def train_prompt_ids(iteration: Iteration, *, limit: int) -> list[int]:
 
 
 def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
-    """What people are asked, best first: (prompt, response or responses, priority)."""
+    """What people are asked, best first."""
     rows = (
         Response.objects.filter(iteration=iteration, origin=Origin.SAMPLE.value)
         .exclude(text="")
@@ -63,6 +65,8 @@ def annotation_items(iteration: Iteration, part: AnnotatePart) -> list[Item]:
             texts[str(pk)] = digest
     if compared:
         return _pairs(items, texts, part, iteration.seed)
+    if part.kind == "critique_review":
+        return _reviews(items, _said(iteration), part, iteration.seed)
     return _singles(items, part, iteration.seed)
 
 
@@ -77,6 +81,45 @@ def _singles(items: list[Askable], part: AnnotatePart, seed: int) -> list[Item]:
         chosen = [*targeted, *(a for a in uniform if a.prompt_id not in seen)]
     chosen = chosen[: part.take]
     return [(int(a.prompt_id), a.response_id, float(len(chosen) - i)) for i, a in enumerate(chosen)]
+
+
+def _said(iteration: Iteration) -> dict[str, list[Said]]:
+    """The model's readable critiques of each of its samples, as they were written."""
+    rows = Critique.objects.filter(
+        response__iteration=iteration,
+        response__origin=Origin.SAMPLE.value,
+        author_kind=Author.MODEL.value,
+        parsed=True,
+    ).order_by("created_at", "id")
+    said: dict[str, list[Said]] = defaultdict(list)
+    columns = rows.values_list("response_id", "id", "first_error", "verdict", MD5("text"))
+    for response_id, pk, first_error, verdict, digest in columns.iterator(chunk_size=2000):
+        said[str(response_id)].append(Said(str(pk), first_error, verdict, digest))
+    return said
+
+
+def _reviews(items: list[Askable], said: dict[str, list[Said]], part: AnnotatePart, seed: int) -> list[Item]:
+    """One response per prompt with its latest critique, or with two: then the most contradicted first, and
+    the recipe's order where the critiques contradict each other as much."""
+    if part.critiques == 1:
+        known = [a for a in items if a.response_id in said]
+        return [
+            (prompt_id, (response_id, [said[response_id][-1].critique_id]), priority)
+            for prompt_id, response_id, priority in _singles(known, part, seed)
+        ]
+    pairs = {pk: pair for pk, of in said.items() if (pair := telling_pair(of))}
+    known = [replace(a, variance=disagreement(said[a.response_id])) for a in items if a.response_id in pairs]
+    ordered = choose(known, part.order, len(known), seed)
+    ordered.sort(key=lambda a: -(a.variance or 0.0))  # stable
+    chosen = _one_per_prompt(ordered)[: part.take]
+    return [
+        (
+            int(a.prompt_id),
+            (a.response_id, [s.critique_id for s in pairs[a.response_id]]),
+            float(len(chosen) - i),
+        )
+        for i, a in enumerate(chosen)
+    ]
 
 
 def _one_per_prompt(items: list[Askable]) -> list[Askable]:
