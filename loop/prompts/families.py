@@ -1,15 +1,30 @@
-"""Families of alike prompts, and splits by family: a held-out prompt must not return with a comma more."""
+"""What makes prompts the same or alike, and splits by family: a held-out prompt must not return with a comma
+more."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from loop.records import Split
+from loop.records import Message, Split
 
 _NOT_WORD = re.compile(r"[\W_]+")
+
+
+def content_sha(messages: Sequence[Mapping[str, str]]) -> str:
+    """64 hex digits, equal for prompts that are the same word for word."""
+    return hashlib.sha256(json.dumps(messages, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def family_of(messages: Sequence[Message]) -> str:
+    """The family of a prompt: of its question, or of the conversation without what the system is told."""
+    context = [m.content for m in messages if m.role != "system"]
+    if len(context) > 1:
+        return family_hash("\n".join(context))
+    return family_hash(next(m.content for m in reversed(messages) if m.role == "user"))
 
 
 def family_hash(text: str) -> str:

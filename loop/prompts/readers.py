@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loop.prompts.families import family_hash
+from loop.prompts.families import family_of
 from loop.records import Message
 
 _ROLES = ("system", "user", "assistant")
@@ -159,12 +159,10 @@ def _row(
     messages = _messages(line, _field(line, record, fields.prompt), fields.prompt)
     if fields.system is not None and messages[0].role != "system":
         messages = (Message("system", _text(line, record, fields.system)), *messages)
-    question = next(m.content for m in reversed(messages) if m.role == "user")
-    context = [m.content for m in messages if m.role != "system"]
     return PromptRow(
         line=line,
         messages=messages,
-        family=family_hash("\n".join(context) if len(context) > 1 else question),
+        family=family_of(messages),
         reference=None if fields.reference is None else _reference(line, record, fields.reference, pattern),
         meta={name: _field(line, record, name) for name in fields.meta},
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
 
 from loop import records
-from loop.prompts.families import assign_splits, family_hash
+from loop.prompts.families import assign_splits, content_sha, family_hash
 from loop.prompts.readers import PromptRow
 from loop.records import Split
 from loop.verify import checker_names
@@ -101,10 +99,6 @@ class _Incoming:
     verifier: str
     external_id: str
     meta: Mapping[str, Any]
-
-
-def content_sha(messages: list[dict[str, str]]) -> str:
-    return sha256(json.dumps(messages, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 def prompts_import(
