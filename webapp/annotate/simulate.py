@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from loop.dialects import ReadCritique
-from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
+from loop.domains.arithmetic.annotator import (
+    annotate_preference,
+    annotate_steps,
+    prefer_critique,
+    review_critique,
+)
 from loop.domains.arithmetic.generate import DOMAIN
 from webapp.accounts.models import User
 from webapp.annotate.errors import SimulationError
@@ -21,7 +26,7 @@ from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskK
 from webapp.annotate.services import annotation_submit, assignment_claim
 from webapp.projects.models import Membership, Project, Role
 from webapp.projects.selectors import built_in
-from webapp.traces.models import Response
+from webapp.traces.models import Critique, Response
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
@@ -92,7 +97,11 @@ def annotator_account(project: Project, number: int) -> User:
 def _answer(claim: Assignment, user: User, *, error_rate: float, seed: int) -> Annotation:
     task = claim.task
     own = answer_seed(seed, task)
-    answer = _steps if task.kind == TaskKind.STEP_CRITIQUE else _preference
+    answer = {
+        TaskKind.STEP_CRITIQUE: _steps,
+        TaskKind.PREFERENCE: _preference,
+        TaskKind.CRITIQUE_REVIEW: _review,
+    }[TaskKind(task.kind)]
     return annotation_submit(
         user=user,
         assignment_token=claim.token,
@@ -130,3 +139,16 @@ def _preference(task: AnnotationTask, error_rate: float, seed: int) -> dict[str,
     records = [rows[pk].record() for pk in task.response_ids]
     winner = annotate_preference(task.prompt.record(), records, error_rate=error_rate, seed=seed)
     return {"winner": winner}
+
+
+def _review(task: AnnotationTask, error_rate: float, seed: int) -> dict[str, Any]:
+    """One critique is accepted where it is true, else put right; of two the truer is preferred."""
+    assert task.response is not None
+    rows = Critique.objects.in_bulk(task.critique_ids)
+    critiques = [rows[pk].record() for pk in task.critique_ids]
+    prompt, response = task.prompt.record(), task.response.record()
+    if len(critiques) == 2:
+        winner, all_bad = prefer_critique(prompt, response, critiques, error_rate=error_rate, seed=seed)
+        return {"decision": "prefer", "winner": winner, "all_bad": all_bad}
+    better = review_critique(prompt, response, critiques[0], error_rate=error_rate, seed=seed)
+    return {"decision": "edit", "edited": critique_payload(better)} if better else {"decision": "accept"}

@@ -13,7 +13,7 @@ from random import Random
 
 from loop.dialects import ReadCritique
 from loop.domains.arithmetic.check import judge
-from loop.records import Mark, Prompt, Response, Verdict
+from loop.records import Critique, Mark, Prompt, Response, Verdict
 
 
 def annotate_steps(prompt: Prompt, response: Response, *, error_rate: float, seed: int) -> ReadCritique:
@@ -52,6 +52,53 @@ def annotate_preference(
     if rng.random() >= error_rate:
         return winner
     return rng.choice([i for i in range(len(responses)) if i != winner])
+
+
+def review_critique(
+    prompt: Prompt, response: Response, critique: Critique, *, error_rate: float, seed: int
+) -> ReadCritique | None:
+    """What the critique should have said; None where it is true: same first error, same verdict.
+
+    An erring annotator holds it against a wrong judgement of their own (see `annotate_steps`).
+
+    Raises:
+        ValueError: ``error_rate`` is not within 0..1, or the prompt is not of this domain.
+    """
+    own = annotate_steps(prompt, response, error_rate=error_rate, seed=seed)
+    return None if _judgement(critique) == _judgement(own) else own
+
+
+def prefer_critique(
+    prompt: Prompt, response: Response, critiques: Sequence[Critique], *, error_rate: float, seed: int
+) -> tuple[int | None, bool]:
+    """(index of the truer of two critiques, whether both are bad); (None, False) is a tie.
+
+    Truer: the right verdict, then the first error's place, or the nearer one. Where both say the same,
+    they are a tie when true and both bad when false. An erring annotator picks any other index or a tie.
+
+    Raises:
+        ValueError: not two critiques, ``error_rate`` outside 0..1, or a prompt of another domain.
+    """
+    if len(critiques) != 2:
+        raise ValueError(f"two critiques are compared, not {len(critiques)}")
+    rng = _rng(error_rate, f"{seed}/critiques/" + "/".join(c.id for c in critiques))
+    truth = judge(prompt, [step.text for step in response.steps])
+    first, second = (_truth_of(critique, truth) for critique in critiques)
+    winner = None if first == second else int(second > first)
+    if rng.random() < error_rate:
+        return rng.choice([choice for choice in (0, 1, None) if choice != winner]), False
+    return winner, winner is None and not any(_judgement(c) == _judgement(truth) for c in critiques)
+
+
+def _judgement(critique: Critique | ReadCritique) -> tuple[int | None, Verdict]:
+    return critique.first_error, critique.verdict
+
+
+def _truth_of(critique: Critique, truth: ReadCritique) -> tuple[bool, float]:
+    """How near a critique comes to the truth; more is nearer."""
+    count = len(truth.marks)  # no error at all lies beyond the last step
+    places = [count if c.first_error is None else c.first_error for c in (critique, truth)]
+    return critique.verdict is truth.verdict, -abs(places[0] - places[1])
 
 
 def _rng(error_rate: float, key: str) -> Random:

@@ -14,8 +14,8 @@ from webapp.annotate import selectors
 from webapp.annotate.errors import SimulationError
 from webapp.annotate.models import Annotation, AnnotationTask
 from webapp.annotate.services import tasks_create
-from webapp.annotate.simulate import annotators_simulate
-from webapp.traces.models import Critique, Preference
+from webapp.annotate.simulate import annotators_simulate, critique_payload
+from webapp.traces.models import Critique, Preference, Response
 
 COUNT = 12
 
@@ -101,6 +101,40 @@ def test_tasks_for_more_people_than_there_are_stay_open(iteration, problems):
     tasks_create(iteration=iteration, kind="step_critique", items=items, overlap=3)
     assert annotators_simulate(iteration=iteration, people=2) == 2 * COUNT
     assert selectors.iteration_progress(iteration) == (2 * COUNT, 3 * COUNT)
+
+
+@pytest.fixture
+def reviews(iteration, problems):
+    """Per problem a true and a false critique of its wrong solution: one review of each, one comparison."""
+    items = []
+    for prompt, problem, (_, wrong) in problems:
+        response = Response.objects.get(pk=wrong)
+        truth = critique_payload(judge(problem, [step.text for step in response.steps]))
+        marks = [1] * len(response.steps)
+        true = make.model_critique_make(response, **truth)
+        false = make.model_critique_make(
+            response, marks=marks, first_error=None, verdict="right", comments={}
+        )
+        items += [(prompt.pk, (wrong, ids), 0.0) for ids in ([true.pk], [false.pk], [false.pk, true.pk])]
+    tasks_create(iteration=iteration, kind="critique_review", items=items)
+    return problems
+
+
+def test_they_review_critiques_by_what_the_program_knows(iteration, reviews):
+    assert annotators_simulate(iteration=iteration, error_rate=0) == 3 * COUNT
+    decisions = Counter(a.payload["decision"] for a in Annotation.objects.all())
+    assert decisions == {"accept": COUNT, "edit": COUNT, "prefer": COUNT}
+    # Accepted or put right, either way the critique that trains the critic is the truth.
+    for critique in Critique.objects.filter(author_kind="person").select_related("response__prompt"):
+        steps = [step.text for step in critique.response.steps]
+        truth = judge(critique.response.prompt.record(), steps)
+        record = critique.record()
+        assert (record.marks, record.first_error, record.verdict) == (
+            truth.marks,
+            truth.first_error,
+            truth.verdict,
+        )
+    assert set(Preference.objects.values_list("winner", "all_bad")) == {(1, False)}
 
 
 def test_no_silent_stand_in_for_people(iteration):
