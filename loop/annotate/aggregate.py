@@ -53,6 +53,7 @@ def agreed_critique(critiques: Sequence[Critique]) -> AgreedCritique:
         marks=_merged(side),
         comments={i: t for c in reversed(side) for i, t in c.comments.items()},
         corrections={i: t for c in reversed(side) for i, t in c.corrections.items()},
+        branches=tuple({b.response_id: b for c in reversed(side) for b in c.branches}.values()),
     )
     return AgreedCritique(merged, "", sources)
 

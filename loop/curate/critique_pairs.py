@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from loop.annotate.aggregate import agreed_preference
-from loop.curate.material import Candidate, Material, capped, checker_disagrees, normalised
-from loop.curate.pairs import SAME
+from loop.curate.material import SAME, Candidate, Material, capped, checker_disagrees, normalised
 from loop.dialects import Dialect
 from loop.records import Critique, Preference, Response, RowKind, TrainRow
 

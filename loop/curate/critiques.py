@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loop.curate.material import Accept, Candidate, Material, capped, checker_disagrees, judged
+from loop.curate.material import (
+    DISAGREES,
+    Accept,
+    Candidate,
+    Material,
+    capped,
+    checker_disagrees,
+    judged,
+)
 from loop.curate.samples import CUT
 from loop.curate.trajectories import better_versions, version_reason
 from loop.dialects import Dialect
 from loop.records import Critique, Origin, Response, RowKind, TrainRow
 
-DISAGREES = "the person's verdict and the checker's disagree"
 UNSURE = "a step that had to be judged was left unsure"
 NO_BETTER = "no accepted better version of the criticised response"
 
@@ -101,10 +108,10 @@ def _best_version(
     if checker_disagrees(material, response, critique):
         return DISAGREES, None, "people"
     versions = better_versions(material, response, critique)
-    for version in sorted(
-        versions, key=lambda v: v.origin is not Origin.CORRECTION
-    ):  # people's own words first
-        reason, by = version_reason(material, version, accept)
+    chosen = {b.response_id for b in critique.branches if b.good}
+    # People's own words first, then what they liked.
+    for version in sorted(versions, key=lambda v: (v.origin is not Origin.CORRECTION, v.id not in chosen)):
+        reason, by = version_reason(material, version, critique, accept)
         if not reason:
             return "", version, by
     for child in material.responses:

@@ -14,6 +14,9 @@ from loop.records import Critique, Preference, Prompt, Response, RowKind, Score,
 
 Accept = Literal["verifier", "self_verdict", "people"]
 KEPT = "kept"
+DISAGREES = "the person's verdict and the checker's disagree"
+FOUND_WRONG = "a person found it wrong"
+SAME = "the better and the worse side are the same text"
 _MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.IGNORECASE)
 
 
@@ -91,7 +94,7 @@ def judged(material: Material, response: Response, accept: Accept) -> Judged:
     people = material.people_on(response)
     if people.critique is not None:
         right = people.critique.verdict is Verdict.RIGHT and people.critique.first_error is None
-        return Judged(right, "people", "" if right else "a person found it wrong", people.sources)
+        return Judged(right, "people", "" if right else FOUND_WRONG, people.sources)
     if people.sources:
         return Judged(None, "people", people.reason, people.sources)
     if accept == "people":
@@ -148,6 +151,22 @@ def good_prefix(response: Response, critique: Critique, *, corrected: bool = Fal
     return f"{good}{better}{_separator(response, error)}" if better else good
 
 
+def prefix_before(response: Response, step: int, corrections: Mapping[int, str]) -> str:
+    """The text up to where ``step`` begins, with what a person corrected in the steps before it.
+
+    Raises:
+        ValueError: the response has no such step.
+    """
+    steps = response.steps
+    if not 0 <= step < len(steps):
+        raise ValueError(f"there is no step {step} among the {len(steps)} steps")
+    parts, at = [], 0
+    for s in steps[:step]:
+        parts += [response.text[at : s.start], _numbered(s.text, corrections.get(s.index, "")) or s.text]
+        at = s.end
+    return "".join(parts) + response.text[at : steps[step].start] if step else ""
+
+
 def _separator(response: Response, index: int) -> str:
     """What this text puts between steps: after this one, else before it, else a line break."""
     gaps = [response.text[a.end : b.start] for a, b in pairwise(response.steps)]
@@ -160,11 +179,13 @@ def corrected_step(response: Response, critique: Critique) -> str | None:
     error = critique.first_error
     if error is None:
         return None
-    text = critique.corrections.get(error, "").strip()
-    marker = _MARKER.match(response.steps[error].text)
-    if text and marker and not _MARKER.match(text):
-        text = marker[0] + text
-    return text or None
+    return _numbered(response.steps[error].text, critique.corrections.get(error, "")) or None
+
+
+def _numbered(step: str, better: str) -> str:
+    """``better`` with the number of the step it stands for; "" when nothing was written."""
+    better, marker = better.strip(), _MARKER.match(step)
+    return marker[0] + better if better and marker and not _MARKER.match(better) else better
 
 
 def normalised(text: str) -> str:

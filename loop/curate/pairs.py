@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from loop.annotate.aggregate import agreed_preference
+from loop.curate.branches import branch_pairs
 from loop.curate.material import (
+    SAME,
     Accept,
     Candidate,
     Judged,
@@ -22,26 +24,37 @@ from loop.curate.trajectories import NO_CORRECTION, better_versions, version_rea
 from loop.dialects import Dialect
 from loop.records import Critique, Origin, Preference, Response, RowKind, TrainRow
 
-SAME = "the better and the worse side are the same text"
-
 
 def step_pairs(
     materials: Iterable[Material], *, dialect: Dialect, accept: Accept = "verifier", max_per_prompt: int = 10
 ) -> list[Candidate]:
     """Corrected step over first wrong step, both on the good prefix; a step that is not last never ends.
 
-    Without a corrected step, the first step of accepted continuations stands in for it.
+    Without a corrected step, the first step of accepted continuations stands in for it. Where people
+    rated alternatives from a step on, each step they liked stands over each they found wrong.
     """
     candidates: list[Candidate] = []
     for material in materials:
         mine: list[Candidate] = []
         for response in material.responses:
             people = material.people_on(response)
-            if people.critique is None or people.critique.first_error is None:
+            if people.critique is None:
                 continue
-            mine += _pairs_at_error(material, response, people.critique, people.sources, dialect, accept)
+            pairs: list[Candidate] = []
+            if people.critique.first_error is not None:
+                pairs = _pairs_at_error(material, response, people.critique, people.sources, dialect, accept)
+            known = {_key(c) for c in pairs if c.kept}
+            rated = branch_pairs(material, response, people.critique, people.sources, dialect)
+            mine += pairs + [c for c in rated if _key(c) not in known]  # the same fact twice is no drop
         candidates += capped(mine, max_per_prompt, "step pairs")
     return candidates
+
+
+def _key(candidate: Candidate) -> tuple[str, ...] | None:
+    row = candidate.row
+    if row is None:
+        return None
+    return tuple(normalised(text) for text in (row.prefix, row.chosen, row.rejected or ""))
 
 
 def _pairs_at_error(
@@ -92,7 +105,7 @@ def _better_steps(
         return [(step, dialect.read_answer(step) is not None, "people")]
     found = []
     for version in better_versions(material, response, critique):
-        reason, by = version_reason(material, version, accept)
+        reason, by = version_reason(material, version, critique, accept)
         if not reason and len(version.steps) > error:
             found.append((version.steps[error].text, error == len(version.steps) - 1, by))
     return found

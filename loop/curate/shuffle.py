@@ -76,6 +76,7 @@ def _dealt_critiques(materials: Sequence[Material], rng: Random) -> dict[str, Cr
 def _moved(judgement: Critique, place: Critique, response: Response | None) -> Critique:
     """The judgement of one response put upon another: the error as far along as the steps allow."""
     steps = len(response.steps) if response is not None else len(place.marks)
+    judgement = replace(judgement, branches=())  # alternatives to the other response: here they mean nothing
     error = judgement.first_error
     if error is None or not steps:
         marks: tuple[Mark | None, ...] = (Mark.GOOD if judgement.first_error is None else None,) * steps

@@ -7,7 +7,7 @@ import pytest
 from loop.annotate.aggregate import TIE
 from loop.curate import Material, critique_pairs, funnel, preference_pairs, shuffle_verdicts
 from loop.curate.critique_pairs import ALL_BAD, DISAGREES, EQUAL, GONE
-from loop.curate.pairs import SAME
+from loop.curate.material import SAME
 from loop.dialects.terse import Terse
 from loop.records import (
     Author,

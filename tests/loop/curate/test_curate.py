@@ -23,7 +23,7 @@ from loop.curate import (
     step_pairs,
 )
 from loop.curate.critiques import DISAGREES, NO_BETTER
-from loop.curate.pairs import SAME
+from loop.curate.material import SAME
 from loop.curate.samples import CUT, REPEAT
 from loop.curate.trajectories import NO_CORRECTION
 from loop.dialects.chat import Chat
