@@ -84,9 +84,12 @@ class Queue(models.Model):
 
 
 class AnnotationTask(models.Model):
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotation_tasks")
+    # Without indexes of their own: those in Meta cover them, and each costs every import.
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="annotation_tasks", db_index=False
+    )
     iteration = models.ForeignKey(
-        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="tasks"
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="tasks", db_index=False
     )
     kind = models.CharField(max_length=16, choices=TaskKind.choices)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+")

@@ -85,7 +85,7 @@ class GuidelineRead(models.Model):
 class PromptFamily(models.Model):
     """Prompts alike after normalising. A family lives in exactly one split: no leak by near-copies."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     family = models.CharField(max_length=64)
     split = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Split])
 
@@ -100,7 +100,8 @@ class PromptFamily(models.Model):
 class Prompt(models.Model):
     """What the model is asked. (project, family, split) is a composite foreign key to PromptFamily."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompts")
+    # No index of its own: those in Meta begin with it.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompts", db_index=False)
     split = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Split])
     family = models.CharField(max_length=64)
     messages = models.JSONField()

@@ -22,10 +22,13 @@ class Response(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    # No index of their own for references that are mostly null: see Meta. Each costs every import.
     iteration = models.ForeignKey(
-        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="responses"
+        "iterations.Iteration", null=True, on_delete=models.CASCADE, related_name="responses", db_index=False
     )
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="children", db_index=False
+    )
     origin = models.CharField(max_length=12, choices=[(o.value, o.value) for o in records.Origin])
     text = models.TextField()
     answer = models.TextField(null=True)
@@ -40,10 +43,10 @@ class Response(models.Model):
     sampling = models.JSONField(default=dict)
     seed = models.BigIntegerField(default=0)
     model_version = models.ForeignKey(
-        "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
+        "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     dialect = models.CharField(max_length=40, blank=True)
     verdict = models.CharField(
@@ -57,18 +60,23 @@ class Response(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="responses",
-        db_index=False,  # see Meta: only the few that have one
+        db_index=False,
         help_text="Continuations a person asked for while annotating.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["iteration", "verdict"]),
             models.Index(
-                fields=["regeneration"],
-                name="response_regeneration",
-                condition=models.Q(regeneration__isnull=False),
+                fields=["iteration", "verdict"],
+                name="response_iteration",
+                condition=models.Q(iteration__isnull=False),
+            ),
+            *(
+                models.Index(
+                    fields=[name], name=f"response_{name}", condition=models.Q(**{f"{name}__isnull": False})
+                )
+                for name in ("parent", "model_version", "author", "regeneration")
             ),
         ]
 
