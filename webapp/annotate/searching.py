@@ -31,6 +31,7 @@ from webapp.projects.models import Project
 
 PER_PAGE = 50
 CAP = 1000  # tasks are counted up to here
+FEW = 2000  # tasks with a word that are looked up by their ids
 LAG_CAP = 100_000
 PATIENCE = 4000  # milliseconds that the database may look for a page
 COUNT_PATIENCE = 1000
@@ -77,14 +78,14 @@ class Wanted:
             purpose=one_of("purpose", TaskPurpose.values),
             outcome=one_of("outcome", Annotation.Outcome.values),
             verdict=one_of("verdict", [v.value for v in Verdict]),
-            first_error=first if first == "none" else str(_whole(first, 1, 9999) or ""),
+            first_error=first if first == "none" else str(whole_of(first, 1, 9999) or ""),
             flag=one_of("flag", ["open", "any"]),
             person=text("person", 150),
-            guidelines=_whole(text("guidelines"), 1, 10**6),
-            iteration=_whole(text("iteration"), 1, 10**6),
-            since=_day(text("since")),
-            until=_day(text("until")),
-            before=_whole(text("before"), 1, 2**62),
+            guidelines=whole_of(text("guidelines"), 1, 10**6),
+            iteration=whole_of(text("iteration"), 1, 10**6),
+            since=day_of(text("since")),
+            until=day_of(text("until")),
+            before=whole_of(text("before"), 1, 2**62),
         )
 
     def asked(self) -> dict[str, str]:
@@ -96,15 +97,18 @@ class Wanted:
         return urlencode({key: value for key, value in (self.asked() | changes).items() if value})
 
 
-def _whole(text: str, low: int, high: int) -> int | None:
+def whole_of(text: str, low: int, high: int) -> int | None:
+    """A whole number from an address; None where it is none, or out of bounds."""
+    text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         return None
     return int(text) if low <= int(text) <= high else None
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
+    """A day from an address, as 2026-02-28; None where it is none."""
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(text.strip())
     except ValueError:
         return None
     return day if 2000 <= day.year <= 2200 else None
@@ -165,13 +169,29 @@ def _ids(
         return tasks.order_by("-id").values_list("id", flat=True)[:most]
     # Either place by itself can use its own index, and stop after a page; one condition over both could not.
     query = SearchQuery(wanted.q, config="simple", search_type="websearch")
-    in_task = SearchRow.objects.filter(task=OuterRef("pk"), words=query)
-    said = _answers_of(only).alias(said=ANSWER_WORDS).filter(task=OuterRef("pk"), said=query)
+    in_task = SearchRow.objects.filter(words=query)
+    said = _answers_of(only).alias(said=ANSWER_WORDS).filter(said=query)
     places = [
-        tasks.filter(Exists(place)).order_by("-id").values_list("id", flat=True)[:most]
-        for place in (in_task, said)
+        _newest(tasks, in_task, most),
+        _newest(tasks, said, most),
     ]
     return places[0].union(places[1]).order_by("-id")[:most]
+
+
+def _newest(
+    tasks: QuerySet[AnnotationTask], place: QuerySet[Any], most: int
+) -> QuerySet[AnnotationTask, int]:
+    """The newest tasks with the words in one place.
+
+    Rare words are looked up first: the planner takes every rare word for a little less rare than it is,
+    and would go through all tasks for it.
+    """
+    few = list(place.order_by().values_list("task_id", flat=True)[: FEW + 1])
+    if len(few) <= FEW:
+        tasks = tasks.filter(pk__in=few)
+    else:
+        tasks = tasks.filter(Exists(place.filter(task=OuterRef("pk"))))
+    return tasks.order_by("-id").values_list("id", flat=True)[:most]
 
 
 def _answers_of(only: User | None) -> QuerySet[Annotation]:
@@ -224,13 +244,14 @@ def _days(wanted: Wanted) -> Q:
     """From the first day's beginning to the last day's end."""
     days = Q()
     if wanted.since:
-        days &= Q(created_at__gte=_midnight(wanted.since))
+        days &= Q(created_at__gte=midnight(wanted.since))
     if wanted.until:
-        days &= Q(created_at__lt=_midnight(wanted.until + timedelta(days=1)))
+        days &= Q(created_at__lt=midnight(wanted.until + timedelta(days=1)))
     return days
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When the day begins, where the site is."""
     return timezone.make_aware(datetime.combine(day, time()))
 
 

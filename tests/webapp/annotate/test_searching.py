@@ -221,7 +221,7 @@ def test_queries_do_not_grow_with_rows(client, project, iteration, make, django_
         for _ in range(4):
             make.task_make(iteration)
         search_fill()
-        with django_assert_max_num_queries(24):
+        with django_assert_max_num_queries(28):
             client.get(address, {"q": "apples"})
 
 
