@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from loop.annotate.reliability import Compared, Judged, same_judgement
 from loop.records import Verdict
@@ -120,3 +120,9 @@ def people_of(ids: Iterable[int]) -> dict[int, Person]:
     """Names for the rows' ``user``; programs are marked."""
     found = User.objects.filter(pk__in=set(ids)).only("username", "first_name", "last_name", "is_simulated")
     return {u.pk: Person(u.pk, u.username, str(u), u.is_simulated) for u in found}
+
+
+def answers_under(versions: Iterable[int]) -> dict[int, int]:
+    """How many answers were given under each of these guideline versions (by their keys)."""
+    counted = Annotation.objects.filter(guideline_version__in=list(versions)).order_by()
+    return dict(counted.values_list("guideline_version").annotate(n=Count("pk")))

@@ -94,3 +94,37 @@ class RoleForm(forms.Form):
 
 class GuidelinesForm(forms.Form):
     text = forms.CharField(label="Guidelines", max_length=50_000, widget=forms.Textarea(attrs={"rows": 14}))
+
+
+MARKS = [("", "no mark"), ("-1", "− wrong"), ("0", "0 neutral"), ("1", "+ good")]
+
+
+class GuidelineExampleForm(forms.Form):
+    """A worked example. An empty row is none."""
+
+    text = forms.CharField(
+        required=False, max_length=4000, label="Step", widget=forms.Textarea(attrs={"rows": 2})
+    )
+    mark = forms.TypedChoiceField(required=False, choices=MARKS, coerce=int, empty_value=None, label="Mark")
+    why = forms.CharField(required=False, max_length=1000, label="Why")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if (
+            not data.get("text")
+            and "text" not in self.errors
+            and (data.get("why") or data.get("mark") is not None)
+        ):
+            self.add_error("text", "Say which step this is about, or empty the row.")
+        return data
+
+
+class _Examples(forms.BaseFormSet):
+    def rows(self) -> list[dict[str, Any]]:
+        """The examples that were filled in, in order."""
+        return [form.cleaned_data for form in self.forms if form.cleaned_data.get("text")]
+
+
+GuidelineExamples = forms.formset_factory(
+    GuidelineExampleForm, formset=_Examples, extra=1, max_num=50, absolute_max=60
+)

@@ -13,7 +13,15 @@ from django.http import Http404
 
 from loop.domains.arithmetic.generate import DOMAIN
 from webapp.accounts.models import User
-from webapp.projects.models import AuditEvent, GuidelineVersion, Membership, Project, Prompt, Role
+from webapp.projects.models import (
+    AuditEvent,
+    GuidelineRead,
+    GuidelineVersion,
+    Membership,
+    Project,
+    Prompt,
+    Role,
+)
 from webapp.projects.permissions import at_least, role_of
 
 SPLITS = ("train", "heldout", "probe")
@@ -68,6 +76,26 @@ def members_of(project: Project) -> QuerySet[Membership]:
 def guidelines_now(project_id: int) -> GuidelineVersion | None:
     """The newest guideline version, None when nothing was written yet."""
     return GuidelineVersion.objects.filter(project_id=project_id).order_by("-number").first()
+
+
+def guidelines_of(project: Project) -> QuerySet[GuidelineVersion]:
+    """All versions, newest first, with ``reads_n``: how many people have read each."""
+    versions = GuidelineVersion.objects.filter(project=project).select_related("created_by")
+    return versions.annotate(reads_n=Count("reads")).order_by("-number")
+
+
+def guidelines_read_by(version: GuidelineVersion, user: User) -> bool:
+    return GuidelineRead.objects.filter(version=version, user=user).exists()
+
+
+def guidelines_readers(version: GuidelineVersion) -> QuerySet[GuidelineRead]:
+    return GuidelineRead.objects.filter(version=version).select_related("user").order_by("-at")
+
+
+def guidelines_unread(version: GuidelineVersion) -> QuerySet[Membership]:
+    """People who may annotate and have not read it yet."""
+    asked = members_of(version.project).exclude(role=Role.VIEWER)
+    return asked.exclude(user__in=GuidelineRead.objects.filter(version=version).values("user"))
 
 
 def prompts_of(project: Project, *, split: str = "", text: str = "") -> QuerySet[Prompt]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from loop.dialects import dialect_named
 from webapp.accounts.models import User
-from webapp.projects.models import AuditEvent, GuidelineVersion, Membership, Project, Role
+from webapp.projects.models import AuditEvent, GuidelineRead, GuidelineVersion, Membership, Project, Role
 
 
 class ProjectError(Exception):
@@ -151,18 +151,41 @@ def member_remove(*, project: Project, user: User, by: User | None = None) -> No
     audit_record(project=project, actor=by, verb="member removed", target=user.username)
 
 
+Example = Mapping[str, Any]  # text, mark (-1, 0, 1 or None), why
+
+
 @transaction.atomic
-def guidelines_add(*, project: Project, text: str, by: User | None = None) -> GuidelineVersion:
+def guidelines_add(
+    *, project: Project, text: str, examples: Sequence[Example] = (), by: User | None = None
+) -> GuidelineVersion:
     """Write the next version of the guidelines. Earlier versions stay as they were.
 
     Raises:
-        ProjectError: the text is empty.
+        ProjectError: the text or an example's text is empty, or an example's mark is none.
     """
     if not text.strip():
         raise ProjectError("guidelines need some text")
+    clean = [_example(number, example) for number, example in enumerate(examples, 1)]
     # One writer at a time: numbers have no gap.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = GuidelineVersion.objects.filter(project=project).aggregate(n=Max("number"))["n"] or 0
-    version = GuidelineVersion.objects.create(project=project, number=newest + 1, text=text, created_by=by)
+    version = GuidelineVersion.objects.create(
+        project=project, number=newest + 1, text=text, examples=clean, created_by=by
+    )
     audit_record(project=project, actor=by, verb="guidelines written", target=f"version {version.number}")
     return version
+
+
+def _example(number: int, example: Example) -> dict[str, Any]:
+    text, why = str(example.get("text", "")).strip(), str(example.get("why", "")).strip()
+    mark = example.get("mark")
+    if not text:
+        raise ProjectError(f"example {number} has no step to look at")
+    if mark not in (-1, 0, 1, None):
+        raise ProjectError(f"example {number} has the mark {mark!r}; there are -1, 0, 1 and none")
+    return {"text": text, "mark": mark, "why": why}
+
+
+def guidelines_read(*, user: User, version: GuidelineVersion) -> None:
+    """Keep that the person has read this version. A repeat changes nothing."""
+    GuidelineRead.objects.bulk_create([GuidelineRead(user=user, version=version)], ignore_conflicts=True)

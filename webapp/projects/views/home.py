@@ -1,10 +1,9 @@
-"""My projects, one project's home, and its guidelines."""
+"""My projects, and one project's home."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,9 +15,8 @@ from webapp.annotate.selectors import tasks_waiting_count
 from webapp.events import ticket_for
 from webapp.iterations import page as iterations
 from webapp.metrics.charts import bands
-from webapp.projects import selectors, services
+from webapp.projects import selectors
 from webapp.projects.access import project_page
-from webapp.projects.forms import GuidelinesForm
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
 from webapp.registry import page as registry
@@ -80,21 +78,3 @@ def project_live(request: SignedInRequest, project: Project) -> HttpResponse:
     response = render(request, "projects/now.html", context | {"over": context["open"] is None})
     response["Cache-Control"] = "no-store"
     return response
-
-
-@project_page(Role.LEAD)
-def guidelines(request: SignedInRequest, project: Project) -> HttpResponse:
-    """Write the next version of the guidelines."""
-    newest = selectors.guidelines_now(project.pk)
-    form = GuidelinesForm(request.POST or None, initial={"text": newest.text if newest else ""})
-    if request.method == "POST" and form.is_valid():
-        if newest and newest.text.strip() == form.cleaned_data["text"].strip():
-            messages.info(request, "The text is as it was, so there is no new version.")
-        else:
-            version = services.guidelines_add(
-                project=project, text=form.cleaned_data["text"], by=request.user
-            )
-            messages.success(request, f"Guidelines version {version.number} is in use from now on.")
-        return redirect("project", project.slug)
-    context = {"project": project, "form": form, "newest": newest}
-    return render(request, "projects/guidelines.html", context, status=422 if form.errors else 200)
