@@ -1,4 +1,5 @@
-// Filling the page's <template> elements. Text goes in as text, never as markup: all of it is untrusted.
+// Filling the page's <template> elements. Text goes in as text; markup only where the server cleaned it.
+import { typeset } from "./maths.js";
 
 export const clone = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
@@ -23,4 +24,14 @@ export function element(tag, className, text) {
   made.className = className;
   made.textContent = text;
   return made;
+}
+
+// The text as the server rendered and cleaned it, or plainly where there was nothing to render.
+export function rich(place, text, html) {
+  place.classList.toggle("rich", Boolean(html));
+  if (!html) { place.textContent = text; return; }
+  const parsed = document.createElement("template");
+  parsed.innerHTML = html;
+  place.replaceChildren(parsed.content);
+  typeset(place);
 }

@@ -1,109 +1,163 @@
 // The annotation page: one item at a time, the next one fetched early, nothing lost on the way.
-import { box, clone, element, fill, slot } from "./dom.js";
+import { t } from "../base/i18n.js";
+import { ask } from "./asking.js";
+import { gold, notice, say, tick, today, waiting } from "./bar.js";
+import { decide } from "./conflict.js";
+import { box, clone, element, fill, rich, slot } from "./dom.js";
+import { fillGuidelines, showGuidelines } from "./guidelines.js";
 import { Journal } from "./journal.js";
-import { Preference } from "./preference.js";
+import { Keys } from "./keys.js";
+import { Outbox } from "./outbox.js";
 import { Refused, call } from "./server.js";
-import { StepCritique } from "./step_critique.js";
+import { isLong } from "./step_cards.js";
 
-const VIEWS = { step_critique: StepCritique, preference: Preference };
+// kind of task -> its view; fetched with the first item of that kind
+const VIEWS = {
+  step_critique: async () => (await import("./step_critique.js")).StepCritique,
+  preference: async () => (await import("./preference.js")).Preference,
+  critique_review: async () => (await import("./critique_review.js")).CritiqueReview,
+};
 const SAVE_AFTER = 500; // ms after the last change
+const AGAIN = 3000; // ms until a call that nobody answered is repeated
 const IDLE_AFTER = 5 * 60e3; // without a key or click for so long, the lease is left to run out
 const DWELL_AT_MOST = 300e3; // a coffee break is not thinking time
 
 const $ = (id) => document.getElementById(id);
 const boot = JSON.parse($("annotate-state").textContent);
 const journal = new Journal(boot.user);
+const keys = new Keys(boot.keyboard);
 const assignment = (token, what) => boot.urls.assignment.replace("TOKEN", token) + what;
+const annotation = (pk) => boot.urls.annotation.replace("/0", `/${pk}`);
+const outbox = new Outbox(journal, (token) => assignment(token, "submit"));
 
-let current = null; // { item, view, form, revision, key, ... } of the item on the page
+let current = null; // { item, view, form, returned, revision, key, ... } of the item on the page
 let ahead = null; // promise of the reply after it
 let busy = false;
 let active = Date.now();
 
-// ---- words on the page ------------------------------------------------------------------------
-
-function notice(text, actions = []) {
-  $("notice-text").textContent = text;
-  $("notice-actions").replaceChildren(...actions.map(([label, run]) => {
-    const button = element("button", "button small", label);
-    button.type = "button";
-    button.addEventListener("click", () => { notice(""); run(); });
-    return button;
-  }));
-  $("notice").hidden = text === "";
-}
-
-// Quiet feedback: shown for what needs seeing, only spoken for what is visible anyway.
-function say(text, spokenOnly = false) {
-  $("announce").textContent = text;
-  if (!spokenOnly) notice(text);
-}
-
-function tick() {
-  if (!current) { $("lease").textContent = ""; $("saved").textContent = ""; return; }
-  const left = Math.round((current.leaseEnd - Date.now()) / 1000);
-  $("lease").textContent = left > 0 ? `yours for ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "yours until someone else takes it";
-  const { saving, savedAt, dirty } = current;
-  const ago = savedAt ? Math.round((Date.now() - savedAt) / 1000) : 0;
-  $("saved").textContent = saving === "offline" ? "kept in this browser, not sent yet" : dirty ? "saving…" : savedAt ? `saved ${ago < 2 ? "just now" : ago < 90 ? `${ago} s ago` : `${Math.round(ago / 60)} min ago`}` : "";
-}
+const drawTick = () => tick(current);
 
 // ---- one item -----------------------------------------------------------------------------------
 
 const take = (besides) => call("POST", boot.urls.next, { ...(boot.kind && { kind: boot.kind }), ...(besides && { besides }) })
   .then((reply) => ({ ...reply, at: Date.now() }));
 
-function show(reply) {
+async function show(reply) {
   const { item } = reply;
-  $("waiting").textContent = reply.waiting >= 1000 ? "1000+" : reply.waiting;
+  const View = item && (await VIEWS[item.kind]());
+  const Alternatives = item?.kind === "step_critique" ? await alternatives() : null;
+  if (reply.waiting !== undefined) waiting(reply.waiting);
   current = null;
   ahead = null;
   document.body.dataset.kind = item?.kind ?? "";
-  if (!item) { $("stage").replaceChildren(clone("tpl-empty")); tick(); return; }
+  document.body.toggleAttribute("data-returned", Boolean(item?.returned));
+  if (!item) { nothing(reply); return; }
+  today(item.today);
   const form = clone(`tpl-${item.kind}`);
   common(form, item);
-  const kept = journal.draft(item.token);
+  const kept = journal.draft(nameOf(item));
   current = {
     item, form,
-    revision: item.draft?.revision ?? 0,
+    returned: item.returned ?? null, // an own earlier answer, opened again
+    revision: item.returned?.revision ?? item.draft?.revision ?? 0,
     key: kept?.key ?? crypto.randomUUID(), // one key per answer, also across a reload
     lease: item.lease_seconds, leaseEnd: reply.at + item.lease_seconds * 1000,
     shownAt: Date.now(), cursor: 0, dwell: {}, dirty: false, saving: "", savedAt: 0, timer: 0,
   };
-  const view = new VIEWS[item.kind](form, item, { changed, say, dwell });
-  current.view = view;
+  current.view = new View(form, item, hooks(item, Alternatives));
   for (const sheet of document.querySelectorAll("[data-keys-for]")) sheet.hidden = sheet.dataset.keysFor !== item.kind;
   $("stage").replaceChildren(form);
-  restore(view, item, kept);
-  view.start();
-  tick();
-  ahead = take(item.token).catch(() => null);
+  restore(item, kept);
+  current.view.start();
+  drawTick();
+  if (!current.returned) prefetch(item.token);
+  if (item.guidelines && item.guidelines.read === false) readGuidelines(item.guidelines);
+}
+
+function prefetch(token) {
+  ahead = take(token).catch(() => null);
+  ahead.then((next) => next?.item && VIEWS[next.item.kind]().catch(() => null));
+}
+
+const alternatives = () => import("./alternatives.js").then((module) => module.Alternatives, () => null);
+
+// What a view may ask of the page.
+function hooks(item, Alternatives) {
+  return {
+    Alternatives, changed, say, dwell,
+    advance: boot.advance,
+    cap: (action) => keys.cap(action),
+    assignment: (what) => assignment(item.token, what), // the address of one of the claim's routes
+  };
+}
+
+// Under which name the browser keeps an item's draft.
+const nameOf = (item) => (item.returned ? `answer-${item.returned.annotation}` : item.token);
+
+function nothing({ why }) {
+  const empty = clone("tpl-empty");
+  for (const reason of ["", "quota", "guidelines"]) box(empty, `why-${reason || "none"}`, (why ?? "") === reason);
+  $("stage").replaceChildren(empty);
+  drawTick();
 }
 
 function common(form, item) {
-  fill(form, "prompt", item.prompt.text);
+  rich(slot(form, "prompt"), item.prompt.text, item.prompt.html);
+  slot(form, "prompt").classList.toggle("folded", isLong(item.prompt.text));
+  box(form, "unfold-prompt", isLong(item.prompt.text));
   box(form, "reference", item.reference !== null);
   fill(form, "reference", item.reference ?? "");
   box(form, "conversation", item.prompt.messages.length > 1);
   slot(form, "conversation").replaceChildren(...item.prompt.messages.flatMap((m) => [element("p", "label", m.role), element("p", "response-text", m.content)]));
   box(form, "guidelines", item.guidelines !== null);
   fill(form, "guidelines-number", item.guidelines?.number ?? "");
-  fill(form, "guidelines", item.guidelines?.text ?? "");
+  fillGuidelines(form, item.guidelines);
+  if (item.returned) fill(form, "submit", t("Save"));
+  const notes = item.returned?.notes ?? [];
+  box(form, "returned", item.returned != null);
+  slot(form, "returned")?.replaceChildren(...notes.map(({ author, text }) => element("p", "", `${author}: ${text}`)));
 }
 
-function restore(view, item, kept) {
-  const server = item.draft?.payload ?? null;
-  if (!kept?.dirty || JSON.stringify(kept.payload) === JSON.stringify(server)) return view.restore(server);
+async function readGuidelines(guidelines) {
+  if (!(await showGuidelines(guidelines, true))) return;
+  guidelines.read = true;
+  current?.view.start();
+  try {
+    await call("POST", boot.urls.guidelines.replace("/0/", `/${guidelines.pk}/`));
+  } catch {
+    // Asked again with the next item; nothing is lost.
+  }
+}
+
+const payloadOf = (returned) => (returned.outcome === "answered" ? returned.payload : (returned.payload.partial ?? {}));
+const asDraft = (view, payload) => view.fromAnswer?.(payload) ?? payload;
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+function restore(item, kept) {
+  const { view } = current;
+  const server = item.returned ? asDraft(view, payloadOf(item.returned)) : (item.draft?.payload ?? null);
+  if (!kept?.dirty || same(kept.payload, server)) return view.restore(server);
   view.restore(kept.payload);
   if (kept.revision === current.revision) return changed(); // the network was away: send it now
   conflict({ payload: server, revision: current.revision });
 }
 
-function conflict(theirs) {
-  notice("This item was also changed in another window.", [
-    ["Keep what is here", () => { current.revision = theirs.revision; changed(); }],
-    ["Take the other version", () => { current.view.restore(theirs.payload); current.revision = theirs.revision; settled(); }],
-  ]);
+async function conflict(theirs) {
+  const mine = current;
+  const { view } = mine;
+  clearTimeout(mine.timer);
+  mine.undecided = true; // nothing is sent meanwhile
+  const choice = await decide(view, view.draft(), theirs.payload ?? {});
+  mine.undecided = false;
+  mine.revision = theirs.revision;
+  if (mine !== current) return;
+  if (choice === "theirs") {
+    view.restore(theirs.payload);
+    settled();
+  } else {
+    changed();
+  }
+  view.start();
 }
 
 // ---- drafts ---------------------------------------------------------------------------------------
@@ -112,11 +166,12 @@ function changed() {
   current.dirty = true;
   keep();
   clearTimeout(current.timer);
-  current.timer = setTimeout(save, SAVE_AFTER);
+  if (!current.returned) current.timer = setTimeout(save, SAVE_AFTER);
+  else drawTick();
 }
 
 function keep() {
-  journal.keepDraft(current.item.token, { payload: current.view.draft(), revision: current.revision, key: current.key, dirty: current.dirty });
+  journal.keepDraft(nameOf(current.item), { payload: current.view.draft(), revision: current.revision, key: current.key, dirty: current.dirty });
 }
 
 function settled() {
@@ -126,7 +181,7 @@ function settled() {
 
 async function save() {
   const mine = current;
-  if (!mine || mine.saving === "now" || busy) return;
+  if (!mine || mine.returned || mine.undecided || mine.saving === "now" || busy) return;
   mine.saving = "now";
   const payload = mine.view.draft();
   try {
@@ -135,42 +190,40 @@ async function save() {
     mine.leaseEnd = Date.now() + mine.lease * 1000;
     mine.saving = "";
     if (mine !== current) return;
-    if (JSON.stringify(mine.view.draft()) === JSON.stringify(payload)) settled();
+    makes(mine.form, reply.makes);
+    if (same(mine.view.draft(), payload)) settled();
     else changed(); // typed on while it was saved
   } catch (error) {
     mine.saving = "offline";
     if (mine !== current) return;
     if (error instanceof Refused) { mine.saving = ""; refused(error); }
-    else mine.timer = setTimeout(save, 3000);
+    else mine.timer = setTimeout(save, AGAIN);
   }
-  tick();
+  drawTick();
+}
+
+// The line under the steps: what the loop learns from this answer as it stands.
+function makes(form, products) {
+  box(form, "makes", Boolean(products?.length));
+  slot(form, "makes")?.replaceChildren(...(products ?? []).map(({ words }) => element("span", "made", words)));
 }
 
 function refused(error) {
   if (error.code === "draft_conflict") return conflict(error.reply.draft);
-  if (error.status === 401 || error.status === 403) return notice("You are signed out. Sign in again in another tab; your work is kept here.", [["Try again", save]]);
-  if (error.status === 400) return notice(error.message);
-  notice(error.status === 404 ? "This item is no longer yours." : error.message, [["Next item", advance]]);
+  if (error.status === 401 || error.status === 403) return notice(t("You are signed out. Sign in again in another tab; your work is kept here."), [[t("Try again"), save]]);
+  if (error.status === 400 || current?.returned) return notice(error.message);
+  notice(error.status === 404 ? t("This item is no longer yours.") : error.message, [[t("Next item"), advance]]);
 }
 
 // ---- answers --------------------------------------------------------------------------------------
 
-async function send(entry) {
-  try {
-    await call("POST", assignment(entry.token, "submit"), entry.body);
-  } catch (error) {
-    // A refusal is final; silence is not, and the same key makes a repeat harmless. Signed out counts as silence.
-    if (error instanceof Refused && ![401, 403].includes(error.status)) journal.dropAnswer(entry);
-    throw error;
-  }
-  journal.dropAnswer(entry);
-  journal.dropDraft(entry.token);
-}
+const UNREACHABLE = t("The server cannot be reached. Your answer is kept in this browser and sent when it can be.");
 
 async function submit(outcome, payload) {
   if (!current || busy) return;
+  if (current.returned) return revise(outcome, payload);
   const mine = current;
-  mine.view.form.setAttribute("aria-busy", "true");
+  mine.form.setAttribute("aria-busy", "true");
   dwell(mine.cursor);
   clearTimeout(mine.timer);
   keep();
@@ -179,82 +232,63 @@ async function submit(outcome, payload) {
   const entry = { token: mine.item.token, body };
   journal.keepAnswer(entry);
   busy = true;
+  let reply = null;
   try {
-    await send(entry);
+    reply = await outbox.send(entry);
     notice("");
   } catch (error) {
     if (error instanceof Refused) { busy = false; mine.form.removeAttribute("aria-busy"); refused(error); return; }
-    notice("The server cannot be reached. Your answer is kept in this browser and sent when it can be.");
-    retryLater();
+    notice(UNREACHABLE);
+    outbox.later();
   }
-  busy = false;
   await advance();
+  busy = false;
+  if (reply?.today) today(reply.today);
+  gold(reply?.gold);
+}
+
+// An own earlier answer: it becomes a new revision, unless somebody changed it meanwhile.
+async function revise(outcome, payload) {
+  const mine = current;
+  mine.form.setAttribute("aria-busy", "true");
+  keep();
+  busy = true;
+  try {
+    await call("PUT", annotation(mine.returned.annotation), { outcome, payload, revision: mine.revision });
+    journal.dropDraft(nameOf(mine.item));
+    current = null; // nothing more to keep
+    window.location.assign(boot.urls.done);
+  } catch (error) {
+    busy = false;
+    mine.form.removeAttribute("aria-busy");
+    if (!(error instanceof Refused)) notice(t("The server cannot be reached. What you wrote is kept in this browser; save again in a moment."));
+    else if (error.code === "revision_conflict") await changedMeanwhile(mine);
+    else refused(error);
+  }
+}
+
+async function changedMeanwhile(mine) {
+  try {
+    const newer = await call("GET", annotation(mine.returned.annotation));
+    await conflict({ payload: asDraft(mine.view, payloadOf(newer)), revision: newer.revision });
+  } catch {
+    notice(t("This answer was changed meanwhile. Reload to see it; what you wrote is kept in this browser."));
+  }
 }
 
 async function advance() {
   const early = current ? ahead : null;
-  const answered = new Set(journal.outbox().map((entry) => entry.token));
+  const answered = outbox.tokens;
   try {
     let reply = await early;
     if (!reply?.item) reply = await take();
     if (answered.has(reply.item?.token)) reply = await take(reply.item.token); // its answer is still on the way
-    show(reply);
-    $("announce").textContent = reply.item ? "Next item." : "Nothing more waits for you.";
+    await show(reply);
+    $("announce").textContent = reply.item ? t("Next item.") : t("Nothing more waits for you.");
   } catch {
     current = null;
-    $("stage").replaceChildren(element("p", "empty", "The server cannot be reached. The next item appears when it can."));
-    setTimeout(() => current ?? advance(), 3000);
-  }
-}
-
-let retry = 0;
-function retryLater() {
-  clearTimeout(retry);
-  retry = setTimeout(flush, 3000);
-}
-
-async function flush() {
-  for (const entry of journal.outbox()) {
-    try {
-      await send(entry);
-      if (!journal.outbox().length) notice("");
-    } catch (error) {
-      if (!(error instanceof Refused)) { retryLater(); return; }
-      notice(`An earlier answer was not taken: ${error.message}`);
-    }
-  }
-}
-
-const REASONS = {
-  skip: { title: "Skip this item", hint: "Someone else will be asked. You will not see it again.", ok: "Skip", list: ["Not my field", "Too long", "I know the author’s answer", "Unclear guidelines"] },
-  bad_problem: { title: "Bad problem", hint: "The question itself is at fault, whatever the response.", ok: "Mark as bad problem", list: ["Something is missing", "Contradicts itself", "Vague", "Several questions in one", "The reference is wrong"] },
-  give_up: { title: "Give up", hint: "A good problem, but you cannot judge the response.", ok: "Give up", list: ["Too hard for me", "Takes too long to check", "The guidelines do not cover it"] },
-};
-
-function ask(kind) {
-  if (!current || busy) return;
-  const { title, hint, ok, list } = REASONS[kind];
-  $("reason-title").textContent = title;
-  $("reason-hint").textContent = hint;
-  $("reason-ok").textContent = ok;
-  $("reason-text").value = "";
-  $("reason-list").replaceChildren(...list.map((text) => { const o = element("option", "", ""); o.value = text; return o; }));
-  $("reason").returnValue = "";
-  $("reason").showModal();
-  $("reason-text").focus();
-  $("reason").onclose = () => { if ($("reason").returnValue === "ok") setAside(kind, $("reason-text").value.trim()); };
-}
-
-async function setAside(kind, reason) {
-  if (kind !== "skip") return submit(kind, { reason, partial: current.view.draft() });
-  try {
-    await call("POST", assignment(current.item.token, "skip"), { reason });
-    journal.dropDraft(current.item.token);
-    notice("");
-    await advance();
-  } catch (error) {
-    if (error instanceof Refused) refused(error);
-    else notice("The server cannot be reached. Try again in a moment.");
+    $("stage").replaceChildren(element("p", "empty", t("The server cannot be reached. The next item appears when it can.")));
+    setTimeout(() => current ?? advance(), AGAIN);
   }
 }
 
@@ -262,6 +296,37 @@ function answer() {
   const problem = current.view.problem();
   if (problem) return say(problem);
   submit("answered", current.view.payload());
+}
+
+// ---- setting aside ----------------------------------------------------------------------------------
+
+async function setAside(kind) {
+  const reason = await ask(kind);
+  if (reason === null || !current || busy) return current?.view.start();
+  if (kind === "flag") return raise(reason);
+  if (kind !== "skip") return submit(kind, { reason, partial: current.view.draft() });
+  busy = true;
+  try {
+    await call("POST", assignment(current.item.token, "skip"), { reason });
+    journal.dropDraft(current.item.token);
+    notice("");
+    gold(null);
+    await advance();
+  } catch (error) {
+    if (error instanceof Refused) refused(error);
+    else notice(t("The server cannot be reached. Try again in a moment."));
+  }
+  busy = false;
+}
+
+async function raise(note) {
+  try {
+    await call("POST", assignment(current.item.token, "flag"), { note });
+    say(t("Flagged: the lead reads your note."));
+  } catch (error) {
+    notice(error instanceof Refused ? error.message : t("The server cannot be reached. The flag was not sent; try again in a moment."));
+  }
+  current?.view.start();
 }
 
 // ---- time -----------------------------------------------------------------------------------------
@@ -274,7 +339,7 @@ function dwell(next) {
 }
 
 async function beat() {
-  if (!current || document.hidden || Date.now() - active > IDLE_AFTER) return;
+  if (!current || current.returned || document.hidden || Date.now() - active > IDLE_AFTER) return;
   const mine = current;
   try {
     const reply = await call("POST", assignment(mine.item.token, "heartbeat"));
@@ -288,33 +353,52 @@ async function beat() {
 
 // ---- keys and buttons -------------------------------------------------------------------------------
 
-const ACTS = { s: "skip", x: "bad_problem", g: "give_up", u: "undo" };
+const ACTS = {
+  submit: answer,
+  undo: () => { notice(""); current.view.undo(); },
+  redo: () => { notice(""); current.view.redo?.(); },
+  skip: () => setAside("skip"),
+  bad_problem: () => setAside("bad_problem"),
+  give_up: () => setAside("give_up"),
+  unsure_whole: () => setAside("unsure"),
+  flag: () => setAside("flag"),
+  prompt: foldPrompt,
+  guidelines: () => current.item.guidelines && showGuidelines(current.item.guidelines, false).then(() => current?.view.start()),
+  keys: () => $("keys").showModal(),
+};
+const NOT_FOR_RETURNED = ["skip", "flag"];
 
 function act(name) {
-  if (!current) return;
-  if (name === "undo") { notice(""); current.view.undo(); } else ask(name);
+  if (!current || busy || (current.returned && NOT_FOR_RETURNED.includes(name))) return;
+  ACTS[name]();
+}
+
+function foldPrompt() {
+  if (!isLong(current.item.prompt.text)) return;
+  const folded = slot(current.form, "prompt").classList.toggle("folded");
+  current.form.querySelector("[data-act=prompt]").setAttribute("aria-expanded", String(!folded));
+  fill(current.form, "unfold-prompt", folded ? t("Show all of it") : t("Show less"));
+}
+
+function typing(event) {
+  if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) { event.preventDefault(); current?.view.start(); }
 }
 
 document.addEventListener("keydown", (event) => {
   active = Date.now();
   const { target, key } = event;
-  if (document.querySelector("dialog[open]")) return;
-  const text = target.matches("textarea, input[type=text], select");
-  if (key === "Enter" && (event.ctrlKey || event.metaKey) && current) { event.preventDefault(); answer(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (text) {
-    if (key === "Escape" || (key === "Enter" && !event.shiftKey)) { event.preventDefault(); current?.view.start(); }
-    return;
-  }
-  if (key === "?") { event.preventDefault(); $("keys").showModal(); return; }
+  if (document.querySelector("dialog[open]") || event.isComposing) return;
+  if (key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); act("submit"); return; }
+  if (target.matches("textarea, input[type=text], select")) { if (!event.ctrlKey && !event.metaKey) typing(event); return; }
+  if (event.altKey) return;
+  const { name, usual } = keys.heard(event, current?.item.kind ?? "");
+  if (name === "keys") { event.preventDefault(); ACTS.keys(); return; }
   if (!current || busy) return;
-  if (key === "Enter") {
-    if (target.closest("button, a, summary")) return;
-    event.preventDefault();
-    answer();
-  } else if (key in ACTS) { event.preventDefault(); act(ACTS[key]); }
+  if (current.view.capture?.(event)) { event.preventDefault(); return; }
+  if (["Enter", " "].includes(key) && target.closest("button, a, summary")) return; // presses it
+  if (name in ACTS) { event.preventDefault(); act(name); }
   else if (target.matches("input[type=radio]") && key.startsWith("Arrow")) return; // its own group's keys
-  else if (current.view.key(key)) event.preventDefault();
+  else if (usual && !usual.startsWith("Ctrl+") && current.view.key(usual, event)) event.preventDefault();
 });
 
 document.addEventListener("pointerdown", () => { active = Date.now(); });
@@ -325,19 +409,20 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches(".item")) return;
   event.preventDefault();
-  if (current && !busy) answer();
+  act("submit");
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { dwell(current?.cursor ?? 0); if (current?.dirty) save(); }
   else if (current) { current.shownAt = Date.now(); beat(); }
 });
-window.addEventListener("online", () => { flush(); if (current?.dirty) save(); });
+window.addEventListener("online", () => { outbox.flush(); if (current?.dirty) save(); });
+$("gold-close").addEventListener("click", () => gold(null));
 
-setInterval(tick, 1000);
+setInterval(drawTick, 1000);
 setInterval(beat, 30e3);
 
 // An answer that could not be sent before the page was closed goes out before anything else.
-const unsent = new Set(journal.outbox().map((entry) => entry.token));
-if (unsent.size) await flush();
+const unsent = outbox.tokens;
+if (unsent.size) await outbox.flush();
 if (boot.item && unsent.has(boot.item.token)) await advance();
-else show({ item: boot.item, waiting: boot.waiting, at: Date.now() });
+else await show({ item: boot.item, waiting: boot.waiting, why: boot.why, at: Date.now() });

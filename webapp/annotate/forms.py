@@ -13,7 +13,12 @@ from webapp.annotate.models import Annotation, TaskKind
 
 Outcome = Annotation.Outcome
 _MARKS = {"-1": -1, "0": 0, "1": 1}
-_ACTIONS = {"submit": Outcome.ANSWERED, "bad_problem": Outcome.BAD_PROBLEM, "give_up": Outcome.GIVE_UP}
+_ACTIONS = {
+    "submit": Outcome.ANSWERED,
+    "bad_problem": Outcome.BAD_PROBLEM,
+    "give_up": Outcome.GIVE_UP,
+    "unsure": Outcome.UNSURE,
+}
 
 
 def _whole(text: str | None) -> int | None:
@@ -25,7 +30,7 @@ class AnswerForm:
     data: QueryDict
     token: UUID
     submit_key: UUID
-    action: str  # submit | skip | bad_problem | give_up
+    action: str  # skip, or one of _ACTIONS
     reason: str
 
     @classmethod
@@ -57,14 +62,18 @@ class AnswerForm:
         if first is not None:
             marks[first + 1 :] = [None] * (steps - first - 1)
         last = steps if first is None else first + 1
+        unsure = [i for i in draft["unsure"] if i < last]
+        otherwise = "unknown" if unsure else "right"
         return {
             "marks": marks,
             "first_error": first,
+            "unsure": unsure,
+            "kinds": {k: v for k, v in draft["kinds"].items() if int(k) < last and marks[int(k)] == -1},
             "comments": draft["comments"],
             "corrections": {
                 k: v for k, v in draft["corrections"].items() if int(k) < last and marks[int(k)] != 1
             },
-            "verdict": self.data.get("verdict") or ("wrong" if first is not None else "right"),
+            "verdict": self.data.get("verdict") or ("wrong" if first is not None else otherwise),
             "confidence": _whole(self.data.get("confidence")),
         }
 
@@ -82,7 +91,7 @@ class AnswerForm:
 
 def draft_of(data: QueryDict) -> dict[str, Any]:
     """What was filled in, unchecked: shown again after a refusal, kept when the item is set aside."""
-    draft: dict[str, Any] = {"marks": {}, "comments": {}, "corrections": {}}
+    draft: dict[str, Any] = {"marks": {}, "unsure": [], "kinds": {}, "comments": {}, "corrections": {}}
     for name, value in data.items():
         field, _, index = name.partition("-")
         text = str(value).strip()
@@ -90,18 +99,28 @@ def draft_of(data: QueryDict) -> dict[str, Any]:
             continue
         if field == "mark" and text in _MARKS:
             draft["marks"][index] = _MARKS[text]
-        elif field in ("comment", "correction"):
+        elif field == "mark" and text == "unsure":
+            draft["unsure"].append(int(index))
+        elif field in ("comment", "correction", "kind"):
             draft[f"{field}s"][index] = text
     for field in ("verdict", "confidence", "winner", "strength", "rationale"):
         draft[field] = data.get(field, "")
     return draft
 
 
+def draft_shown(item: dict[str, Any]) -> dict[str, Any]:
+    """What an item has been answered with so far: its draft, or the answer that is opened again."""
+    if returned := item.get("returned"):
+        payload = returned["payload"]
+        return payload if returned["outcome"] == Outcome.ANSWERED else payload.get("partial") or {}
+    return (item["draft"] or {}).get("payload") or {}
+
+
 def steps_shown(item: dict[str, Any], draft: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The steps of a step critique item with what is filled in for each so far."""
     if item["kind"] != TaskKind.STEP_CRITIQUE:
         return []
-    draft = draft or (item["draft"] or {}).get("payload") or {}
+    draft = draft or draft_shown(item)
     said = item["model_critique"] or {}
 
     def at(part: str, index: int) -> Any:
@@ -115,6 +134,8 @@ def steps_shown(item: dict[str, Any], draft: dict[str, Any] | None) -> list[dict
             **step,
             "number": step["index"] + 1,
             "mark": at("marks", step["index"]),
+            "unsure": step["index"] in (draft.get("unsure") or []),
+            "kind": at("kinds", step["index"]) or "",
             "comment": at("comments", step["index"]) or "",
             "correction": at("corrections", step["index"]) or "",
             "said": said_of(said, step["index"]),

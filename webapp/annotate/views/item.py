@@ -9,13 +9,14 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
+from webapp.accounts import comfort
 from webapp.accounts.models import User
-from webapp.annotate import forms, selectors, services
+from webapp.annotate import earlier, forms, selectors, services
 from webapp.annotate.api import next_item
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
-from webapp.annotate.models import Assignment, TaskKind
+from webapp.annotate.models import Annotation, Assignment, TaskKind
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 
@@ -71,25 +72,62 @@ def _show(
     request: HttpRequest, project: Project, kind: str | None, draft: dict[str, Any] | None, status: int
 ) -> HttpResponse:
     found = next_item(cast(User, request.user), project, kind=kind)
+    return _page(request, project, found, kind=kind, draft=draft, status=status)
+
+
+@require_GET
+@project_page(Role.ANNOTATOR)
+def answer(request: HttpRequest, project: Project, pk: int) -> HttpResponse:
+    """An own earlier answer on the same page: the lead sent it back, or its author changed their mind."""
+    try:
+        annotation = earlier.answer_for(cast(User, request.user), project, pk)
+    except Annotation.DoesNotExist as error:
+        raise Http404 from error
+    return _page(request, project, {"item": earlier.item_of_answer(annotation), "waiting": 0})
+
+
+def _page(
+    request: HttpRequest,
+    project: Project,
+    found: dict[str, Any],
+    *,
+    kind: str | None = None,
+    draft: dict[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
     item = found["item"]
-    state = {
-        **found,
-        "kind": kind,
-        "user": request.user.pk,
-        "urls": {
-            "next": reverse("api:task_next", args=[project.slug]),
-            "assignment": reverse("api:draft", args=[_ANY]).removesuffix("draft").replace(str(_ANY), "TOKEN"),
-            "project": reverse("project", args=[project.slug]),
-        },
-    }
+    mine = comfort.comfort_of(cast(User, request.user).settings)
     context = {
         "project": project,
         "nav": "annotate",
         "item": item,
+        "item_template": f"annotate/_{item['kind']}.html" if item else None,
+        "kind_label": TaskKind(item["kind"]).label if item else None,
         "waiting": found["waiting"],
-        "state": state,
+        "why": found.get("why", ""),
+        "caps": comfort.caps(mine.keys),
+        "sheet": comfort.sheet(mine.keys, [*TaskKind.values, comfort.ALL]),
+        "state": {
+            **found,
+            "kind": kind,
+            "user": request.user.pk,
+            "advance": mine.advance,
+            "keyboard": comfort.keyboard(mine.keys),
+            "urls": _urls(project),
+        },
         "steps": forms.steps_shown(item, draft) if item else [],
-        "answer": draft or ((item or {}).get("draft") or {}).get("payload") or {},
+        "answer": draft or (forms.draft_shown(item) if item else {}),
         "submit_key": uuid.uuid4(),
     }
     return render(request, "annotate/page.html", context, status=status)
+
+
+def _urls(project: Project) -> dict[str, str]:
+    """Addresses for the page's script; TOKEN and 0 stand for what it puts in."""
+    return {
+        "next": reverse("api:task_next", args=[project.slug]),
+        "assignment": reverse("api:draft", args=[_ANY]).removesuffix("draft").replace(str(_ANY), "TOKEN"),
+        "annotation": reverse("api:annotation", args=[0]),
+        "guidelines": "/api/guidelines/0/read",
+        "done": reverse("annotate", args=[project.slug]),
+    }

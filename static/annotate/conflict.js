@@ -1,0 +1,38 @@
+// Two versions of one item, side by side: nothing is overwritten before a person has seen both.
+import { element } from "./dom.js";
+
+const dialog = document.getElementById("conflict");
+const table = document.getElementById("conflict-rows");
+
+const flat = (value, path = "") =>
+  value !== null && typeof value === "object"
+    ? Object.entries(value).flatMap(([key, inner]) => flat(inner, path ? `${path} ${key}` : key))
+    : [[path, String(value ?? "")]];
+
+// A view that cannot put its draft into words has its fields listed.
+const lines = (view, draft) => (view.describe ? view.describe(draft) : flat(draft));
+
+function rows(mine, theirs) {
+  const [ours, others] = [new Map(mine), new Map(theirs)];
+  return [...new Set([...ours.keys(), ...others.keys()])].map((label) => {
+    const [here, there] = [ours.get(label) ?? "", others.get(label) ?? ""];
+    const row = element("tr", here === there ? "" : "differs", "");
+    const head = element("th", "", label);
+    head.scope = "row";
+    row.append(head, element("td", "", here || "–"), element("td", "", there || "–"));
+    return row;
+  });
+}
+
+let open = null; // one question at a time; a second conflict meanwhile is the same question with newer words
+
+// "mine" or "theirs".
+export function decide(view, mine, theirs) {
+  table.replaceChildren(...rows(lines(view, mine), lines(view, theirs)));
+  if (!dialog.open) dialog.showModal();
+  open ??= new Promise((answer) => {
+    dialog.oncancel = (event) => event.preventDefault(); // both stay until one is chosen
+    dialog.onclose = () => { open = null; answer(dialog.returnValue); };
+  });
+  return open;
+}
