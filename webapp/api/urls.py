@@ -3,6 +3,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from webapp.accounts import api as accounts
 from webapp.annotate import api as annotate
+from webapp.projects import api as projects
 
 app_name = "api"
 urlpatterns = [
@@ -16,4 +17,5 @@ urlpatterns = [
     path("assignments/<uuid:token>/skip", annotate.skip, name="skip"),
     path("me/settings", accounts.settings, name="settings"),
     path("annotations/<int:pk>", annotate.annotation, name="annotation"),
+    path("guidelines/<int:pk>/read", projects.guidelines_read, name="guidelines_read"),
 ]
