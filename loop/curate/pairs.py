@@ -104,9 +104,11 @@ def _better_steps(
     if (step := corrected_step(response, critique)) is not None:
         return [(step, dialect.read_answer(step) is not None, "people")]
     found = []
+    prefix = good_prefix(response, critique)
     for version in better_versions(material, response, critique):
         reason, by = version_reason(material, version, critique, accept)
-        if not reason and len(version.steps) > error:
+        shared = version.text.startswith(prefix)  # one that parts earlier says nothing about this step
+        if not reason and shared and len(version.steps) > error:
             found.append((version.steps[error].text, error == len(version.steps) - 1, by))
     return found
 

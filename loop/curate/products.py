@@ -1,14 +1,15 @@
 """One click, five products: what follows from one person's critique of one response.
 
-1. a corrected trajectory, or, without a better step, the point to go back to and continue from
+1. corrected trajectories, or, without a better step, the point to go back to and continue from
    (Tyen et al., 2024, arXiv:2311.08516: find the mistake, then backtrack);
-2. step pairs on the shared prefix: better steps over worse ones;
+2. step pairs on a shared prefix: better steps over worse ones;
 3. a row that trains the critic;
 4. labels per step for a process reward model (Lightman et al., 2023, arXiv:2305.20050), with the good
    prefix kept and the wrong passage masked;
 5. a calibration point: what the model's critic said beside what the person said.
 
-`products` derives them with their texts, `makes` counts the same from the marks alone.
+`products` derives them with their texts, by the same functions as curation; `makes` counts them from the
+marks alone.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from itertools import product as combinations
 from typing import Any
 
 from loop.curate.critiques import critique_rows
-from loop.curate.material import Material, corrected_step, good_prefix, normalised
+from loop.curate.material import Candidate, Material, good_prefix
+from loop.curate.pairs import step_pairs
 from loop.curate.trajectories import corrected_trajectories
 from loop.dialects import Dialect
-from loop.records import Critique, Mark, Prompt, Response, RowKind, Split, TrainRow, Verdict
+from loop.records import Critique, Mark, Prompt, Response, Split, Verdict
+
+MANY = 1000  # rows of one kind from one answer: no limit as curation has one
 
 
 class Product(StrEnum):
@@ -45,23 +48,13 @@ BACKTRACK = ("backtrack point", "backtrack points")
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """An alternative that the model wrote from ``step`` on, and what the person said of that step of it."""
-
-    step: int
-    response: Response
-    mark: int | None = None
-    chosen: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
     """One product. ``data`` is JSON; ``count`` is the number of labels for step labels, else 1."""
 
     product: Product
     data: Mapping[str, Any]
     sources: tuple[str, ...]  # ids of the critiques it rests on
-    response_ids: tuple[str, ...]  # ids of the responses whose text it holds
+    response_id: str  # whose text is trained or measured: the response, or the alternative that it became
     count: int = 1
 
 
@@ -88,19 +81,22 @@ def makes(
     """How much `products` would derive from an answer, finished or not. What it makes none of is left out.
 
     ``branches`` are (step, mark, chosen). An empty ``verdict`` follows from the marks; ``trainable`` is
-    false for held-out and probe prompts. Texts that turn out the same make fewer pairs than counted here.
+    false for held-out and probe prompts. The texts may make fewer of it: of two that are the same, of an
+    alternative that was cut off, or that goes on from the wrong step.
     """
     branches = list(branches)
     counts: dict[Product, int] = {}
     words = dict(_ONE_AND_MANY)
     verdict = verdict or _verdict(marks, first_error)
     if trainable:
-        if first_error is not None:
-            counts[Product.TRAJECTORY] = 1
-            chosen = any(step == first_error and picked for step, _, picked in branches)
-            if not chosen and not corrections.get(first_error, "").strip():
-                words[Product.TRAJECTORY] = BACKTRACK
-        counts[Product.STEP_PAIR] = _pair_count(marks, first_error, corrections, branches)
+        corrected = first_error is not None and bool(corrections.get(first_error, "").strip())
+        liked = sum(
+            _good(mark, chosen) for step, mark, chosen in branches if _follows(step, first_error, corrected)
+        )
+        counts[Product.TRAJECTORY] = liked or int(first_error is not None)
+        if not liked and not corrected:
+            words[Product.TRAJECTORY] = BACKTRACK
+        counts[Product.STEP_PAIR] = _pair_count(marks, first_error, corrected, branches)
         counts[Product.CRITIC_ROW] = int(_critic_row(marks, first_error, verdict))
         counts[Product.STEP_LABELS] = sum(mark is not None for mark in marks)
     counts[Product.CALIBRATION] = int(model_critique_present and _decided(first_error, verdict))
@@ -138,28 +134,30 @@ def _critic_row(marks: Sequence[int | None], first_error: int | None, verdict: s
 def _pair_count(
     marks: Sequence[int | None],
     first_error: int | None,
-    corrections: Mapping[int, str],
+    corrected: bool,
     branches: Iterable[tuple[int, int | None, bool]],
 ) -> int:
+    """Better times worse steps after each prefix that nobody found wrong."""
     total = 0
-    by_step: dict[int, list[tuple[int | None, bool]]] = {}
-    for step, mark, chosen in branches:
-        by_step.setdefault(step, []).append((mark, chosen))
-    for step in _steps_in_play(marks, first_error):
-        rated = by_step.get(step, [])
-        better = sum(_is_better(mark, chosen) for mark, chosen in rated) + (marks[step] == Mark.GOOD)
-        better += step == first_error and bool(corrections.get(step, "").strip())
-        worse = sum(mark == Mark.WRONG for mark, _ in rated) + (step == first_error)
+    rated = list(branches)
+    for step, own in enumerate(marks):
+        if not _follows(step, first_error, corrected):
+            break
+        here = [(mark, chosen) for at, mark, chosen in rated if at == step]
+        better = sum(_good(mark, chosen) for mark, chosen in here) + (own == Mark.GOOD)
+        better += step == first_error and corrected
+        worse = sum(mark == Mark.WRONG for mark, _ in here) + (step == first_error)
         total += better * worse
     return total
 
 
-def _steps_in_play(marks: Sequence[int | None], first_error: int | None) -> range:
-    """The steps with a prefix that nobody found wrong."""
-    return range(len(marks) if first_error is None else first_error + 1)
+def _follows(step: int, first_error: int | None, corrected: bool) -> bool:
+    """Whether what stands at the step follows a prefix without error; past the error the model was asked to
+    go on from its correction."""
+    return first_error is None or step <= first_error or corrected
 
 
-def _is_better(mark: int | None, chosen: bool) -> bool:
+def _good(mark: int | None, chosen: bool) -> bool:
     return chosen or mark == Mark.GOOD
 
 
@@ -173,13 +171,14 @@ def products(
     *,
     dialect: Dialect,
     model_critique: Critique | None = None,
-    branches: Sequence[Branch] = (),
-    spans: Mapping[int, Sequence[tuple[int, int]]] | None = None,
+    alternatives: Sequence[Response] = (),
+    spans: Mapping[int, Sequence[Sequence[int]]] | None = None,
 ) -> list[Made]:
     """Everything that follows from a person's critique, in the order of `Product`.
 
-    ``spans``: wrong passages by character within a step. Held-out and probe prompts give the calibration
-    point alone: nothing of them is trained on.
+    ``alternatives``: the responses that the critique's branches speak of. ``spans``: wrong passages by
+    character within a step. Held-out and probe prompts give the calibration point alone: nothing of them
+    is trained on.
 
     Raises:
         ValueError: the critique does not fit the response's steps.
@@ -188,118 +187,42 @@ def products(
         raise ValueError(f"{len(critique.marks)} marks do not fit {len(response.steps)} steps")
     made: list[Made] = []
     if prompt.split is Split.TRAIN:
-        material = Material(prompt, (response,), judgements=(critique,))
-        made += _trajectory(material, response, critique, dialect, branches)
-        made += _pairs(prompt, response, critique, dialect, branches)
+        material = Material(prompt, (response, *alternatives), judgements=(critique,))
+        made += _trajectories(material, response, critique, dialect)
+        pairs = step_pairs([material], dialect=dialect, accept="people", max_per_prompt=MANY)
+        made += [_row(Product.STEP_PAIR, c, critique) for c in pairs if c.kept]
         if _critic_row(critique.marks, critique.first_error, critique.verdict):
-            rows = [c.row for c in critique_rows([material], dialect=dialect) if c.kept]
-            made += [_row_made(Product.CRITIC_ROW, row, critique, response) for row in rows if row]
+            rows = critique_rows([material], dialect=dialect)
+            made += [_row(Product.CRITIC_ROW, c, critique) for c in rows if c.kept]
         made += _labels(prompt, response, critique, spans or {})
     if model_critique is not None and model_critique.parsed:
         made += _calibration(response, critique, model_critique)
     return made
 
 
-def _row_made(product: Product, row: TrainRow, critique: Critique, *responses: Response) -> Made:
-    return Made(product, asdict(row), (critique.id,), tuple(r.id for r in responses))
+def _row(product: Product, candidate: Candidate, critique: Critique) -> Made:
+    assert candidate.row is not None
+    return Made(product, asdict(candidate.row), (critique.id,), candidate.response_id or critique.response_id)
 
 
-def _trajectory(
-    material: Material,
-    response: Response,
-    critique: Critique,
-    dialect: Dialect,
-    branches: Sequence[Branch],
-) -> list[Made]:
-    error = critique.first_error
-    if error is None:
+def _trajectories(material: Material, response: Response, critique: Critique, dialect: Dialect) -> list[Made]:
+    found = corrected_trajectories([material], dialect=dialect, accept="people", max_per_prompt=MANY)
+    if kept := [_row(Product.TRAJECTORY, c, critique) for c in found if c.kept]:
+        return kept
+    if critique.first_error is None:
         return []
-    for candidate in corrected_trajectories([material], dialect=dialect, accept="people"):
-        if candidate.kept and candidate.row is not None:
-            return [_row_made(Product.TRAJECTORY, candidate.row, critique, response)]
-    prefix, messages = good_prefix(response, critique), dialect.solve(material.prompt)
-    for branch in branches:
-        if branch.step == error and branch.chosen and (step := _step_of(branch)):
-            row = TrainRow(
-                RowKind.TRAJECTORY, material.prompt.id, messages, step[0], prefix=prefix, ends=step[1]
-            )
-            return [_row_made(Product.TRAJECTORY, row, critique, response, branch.response)]
     data = {
         "kind": "backtrack",
         "prompt_id": material.prompt.id,
-        "messages": [asdict(m) for m in messages],
-        "prefix": prefix,
-        "step": error,
+        "messages": [asdict(m) for m in dialect.solve(material.prompt)],
+        "prefix": good_prefix(response, critique),
+        "step": critique.first_error,
     }
-    return [Made(Product.TRAJECTORY, data, (critique.id,), (response.id,))]
-
-
-def _step_of(branch: Branch) -> tuple[str, bool] | None:
-    """(the alternative's first new step, whether it closes the turn); None where it wrote none."""
-    steps = branch.response.steps
-    if branch.step >= len(steps):
-        return None
-    last = branch.step == len(steps) - 1 and branch.response.finish == "stop"
-    return steps[branch.step].text, last
-
-
-def _pairs(
-    prompt: Prompt, response: Response, critique: Critique, dialect: Dialect, branches: Sequence[Branch]
-) -> list[Made]:
-    found: list[Made] = []
-    messages = dialect.solve(prompt)
-    for index in _steps_in_play(critique.marks, critique.first_error):
-        better, worse = _sides(response, critique, dialect, index, branches)
-        seen: set[tuple[str, str]] = set()
-        for (good, good_ends, a), (bad, bad_ends, b) in combinations(better, worse):
-            key = normalised(good), normalised(bad)
-            if key[0] == key[1] or key in seen:
-                continue
-            seen.add(key)
-            row = TrainRow(
-                RowKind.STEP_PAIR,
-                prompt.id,
-                messages,
-                chosen=good,
-                rejected=bad,
-                prefix=response.text[: response.steps[index].start] if index else "",
-                # One flag for both sides: only where both close the turn may the end token be learned.
-                ends=good_ends and bad_ends,
-            )
-            found.append(_row_made(Product.STEP_PAIR, row, critique, response, *dict.fromkeys((a, b))))
-    return found
-
-
-Side = tuple[str, bool, Response]  # text, closes the turn, the response it stands in
-
-
-def _sides(
-    response: Response, critique: Critique, dialect: Dialect, index: int, branches: Sequence[Branch]
-) -> tuple[list[Side], list[Side]]:
-    last = index == len(response.steps) - 1 and response.finish == "stop"
-    own: Side = (response.steps[index].text, last, response)
-    better: list[Side] = []
-    worse: list[Side] = []
-    if index == critique.first_error:
-        worse.append(own)
-        if (step := corrected_step(response, critique)) is not None:
-            closes = index == len(response.steps) - 1 and dialect.read_answer(step) is not None
-            better.append((step, closes, response))
-    elif critique.marks[index] == Mark.GOOD:
-        better.append(own)
-    for branch in branches:
-        if branch.step != index or (step_there := _step_of(branch)) is None:
-            continue
-        side: Side = (*step_there, branch.response)
-        if _is_better(branch.mark, branch.chosen):
-            better.append(side)
-        elif branch.mark == Mark.WRONG:
-            worse.append(side)
-    return better, worse
+    return [Made(Product.TRAJECTORY, data, (critique.id,), response.id)]
 
 
 def _labels(
-    prompt: Prompt, response: Response, critique: Critique, spans: Mapping[int, Sequence[tuple[int, int]]]
+    prompt: Prompt, response: Response, critique: Critique, spans: Mapping[int, Sequence[Sequence[int]]]
 ) -> list[Made]:
     count = sum(mark is not None for mark in critique.marks)
     if not count:
@@ -318,7 +241,7 @@ def _labels(
         # Kept as a partly right solution: a trainer reads ``text`` and takes no loss where it is masked.
         data["text"] = response.text[: wrong.end]
         data["masked"] = [[wrong.start + start, wrong.start + stop] for start, stop in passages]
-    return [Made(Product.STEP_LABELS, data, (critique.id,), (response.id,), count)]
+    return [Made(Product.STEP_LABELS, data, (critique.id,), response.id, count)]
 
 
 def _calibration(response: Response, critique: Critique, model: Critique) -> list[Made]:
@@ -336,4 +259,4 @@ def _calibration(response: Response, critique: Critique, model: Critique) -> lis
         "steps_both_judged": len(both),
         "steps_alike": sum(a == b for a, b in both),
     }
-    return [Made(Product.CALIBRATION, data, (critique.id, model.id), (response.id,))]
+    return [Made(Product.CALIBRATION, data, (critique.id, model.id), response.id)]

@@ -1,14 +1,27 @@
 """One click, five products: by hand, and that what is counted is what is derived."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.curate.products import Branch, Product, line, makes, products
+from loop.curate.products import Product, line, makes, products
 from loop.dialects import dialect_named
-from loop.records import Author, Critique, Mark, Message, Origin, Prompt, Response, Split, Step, Verdict
+from loop.records import (
+    Author,
+    Branch,
+    Critique,
+    Mark,
+    Message,
+    Origin,
+    Prompt,
+    Response,
+    Split,
+    Step,
+    Verdict,
+)
 
 PROMPT = Prompt("1", (Message("user", "Mia has 24 apples, buys 3 bags of 12 and gives 15 away. How many?"),))
 CHAT = dialect_named("chat")
@@ -34,10 +47,15 @@ def critique_of(*marks, pk="c", first=None, verdict=None, author=Author.PERSON, 
 MARKED = critique_of(1, -1, None, None, first=1, corrections={1: "24 + 36 = 60"}, comments={1: "Off by ten"})
 
 
-def branch_of(*tail, step=1, mark=None, chosen=False, pk="b"):
-    kept = [s.text for s in RESPONSE.steps[:step]]
-    continued = response_of(*kept, *tail, pk=pk, origin=Origin.CONTINUATION, parent_id="r")
-    return Branch(step, continued, mark, chosen)
+def rated(critique, *alternatives):
+    """The critique with its alternatives: (step, mark, chosen, lines from that step on)."""
+    branches, written = [], []
+    for n, (step, mark, chosen, *tail) in enumerate(alternatives):
+        kept = [s.text for s in RESPONSE.steps[:step]]
+        pk = f"b{n}"
+        written.append(response_of(*kept, *tail, pk=pk, origin=Origin.CONTINUATION, parent_id="r"))
+        branches.append(Branch(step, pk, None if mark is None else Mark(mark), chosen))
+    return replace(critique, branches=tuple(branches)), written
 
 
 def of(made, product):
@@ -88,37 +106,60 @@ def test_without_a_better_step_there_is_a_point_to_go_back_to():
     assert line(makes([1, -1, None, None], 1, {})) == "1 backtrack point · 1 critic row · 2 step labels"
 
 
-def test_a_chosen_alternative_corrects_and_every_better_one_beats_every_worse_one():
-    branches = [
-        branch_of("24 + 36 = 60", "Answer: 45", chosen=True, mark=1, pk="x"),
-        branch_of("36 + 24 = 60", mark=1, pk="y"),
-        branch_of("24 + 36 = 62", mark=-1, pk="z"),
-        branch_of("Let us see.", mark=0, pk="n"),
-    ]
-    bare = critique_of(1, -1, None, None, first=1)
-    made = products(PROMPT, RESPONSE, bare, dialect=CHAT, branches=branches)
-    (trajectory,) = of(made, Product.TRAJECTORY)
-    assert (trajectory.data["chosen"], trajectory.response_ids) == ("24 + 36 = 60", ("r", "x"))
-    assert [(m.data["chosen"], m.data["rejected"]) for m in of(made, Product.STEP_PAIR)] == [
+BARE = critique_of(1, -1, None, None, first=1)
+
+
+def counted(critique, **values):
+    said = [(b.step, b.mark, b.chosen) for b in critique.branches]
+    return line(makes(critique.marks, critique.first_error, critique.corrections, said, **values))
+
+
+def test_what_people_liked_is_a_trajectory_and_every_better_step_beats_every_worse_one():
+    critique, written = rated(
+        BARE,
+        (1, 1, True, "24 + 36 = 60", "60 - 15 = 45", "Answer: 45"),
+        (1, 1, False, "36 + 24 = 60", "Answer: 45"),
+        (1, -1, False, "24 + 36 = 62"),
+        (1, 0, False, "Let us see."),
+    )
+    made = products(PROMPT, RESPONSE, critique, dialect=CHAT, alternatives=written)
+    first, second = of(made, Product.TRAJECTORY)
+    assert first.data["chosen"] == "3 * 12 = 36\n24 + 36 = 60\n60 - 15 = 45\nAnswer: 45"
+    assert (first.response_id, second.response_id) == ("b0", "b1")
+    pairs = {(m.data["chosen"], m.data["rejected"]) for m in of(made, Product.STEP_PAIR)}
+    assert pairs == {
         ("24 + 36 = 60", "24 + 36 = 50"),
         ("24 + 36 = 60", "24 + 36 = 62"),
         ("36 + 24 = 60", "24 + 36 = 50"),
         ("36 + 24 = 60", "24 + 36 = 62"),
-    ]
-    said = [(b.step, b.mark, b.chosen) for b in branches]
-    assert line(makes([1, -1, None, None], 1, {}, said)).startswith("1 correction · 4 step pairs")
+    }
+    assert {m.data["prefix"] for m in of(made, Product.STEP_PAIR)} == {"3 * 12 = 36\n"}
+    assert counted(critique).startswith("2 corrections · 4 step pairs")
 
 
-def test_alternatives_of_a_good_step_lose_to_it_and_those_after_the_error_count_for_nothing():
-    branches = [
-        branch_of("3 * 12 = 38", step=0, mark=-1),
-        branch_of("60 - 15 = 45", step=2, mark=1, chosen=True),
-    ]
-    pairs = of(products(PROMPT, RESPONSE, MARKED, dialect=CHAT, branches=branches), Product.STEP_PAIR)
-    assert [(m.data["prefix"], m.data["chosen"], m.data["rejected"]) for m in pairs] == [
+def test_a_good_step_beats_the_alternatives_to_it_that_are_wrong():
+    critique, written = rated(MARKED, (0, -1, False, "3 * 12 = 38"))
+    pairs = of(products(PROMPT, RESPONSE, critique, dialect=CHAT, alternatives=written), Product.STEP_PAIR)
+    assert {(m.data["prefix"], m.data["chosen"], m.data["rejected"]) for m in pairs} == {
         ("", "3 * 12 = 36", "3 * 12 = 38"),
         ("3 * 12 = 36\n", "24 + 36 = 60", "24 + 36 = 50"),
-    ]
+    }
+    assert counted(critique).startswith("1 correction · 2 step pairs")
+
+
+def test_an_alternative_that_parts_before_the_error_says_nothing_about_the_wrong_step():
+    critique, written = rated(BARE, (0, 1, True, "36 is 3 * 12", "36 + 24 = 60", "Answer: 45"))
+    made = products(PROMPT, RESPONSE, critique, dialect=CHAT, alternatives=written)
+    assert len(of(made, Product.TRAJECTORY)) == 1
+    assert of(made, Product.STEP_PAIR) == []
+    assert counted(critique) == "1 correction · 1 critic row · 2 step labels"
+
+
+def test_an_alternative_that_goes_on_from_the_wrong_step_makes_nothing():
+    critique, written = rated(BARE, (2, 1, True, "50 - 15 = 35 indeed", "Answer: 35"))
+    made = products(PROMPT, RESPONSE, critique, dialect=CHAT, alternatives=written)
+    assert [m.data["kind"] for m in of(made, Product.TRAJECTORY)] == ["backtrack"]
+    assert counted(critique) == "1 backtrack point · 1 critic row · 2 step labels"
 
 
 def test_a_right_response_teaches_the_critic_and_the_reward_model():
@@ -159,7 +200,8 @@ def test_marks_that_do_not_fit_are_refused():
 
 @st.composite
 def answers(draw):
-    """A consistent critique of a response, with alternatives whose texts all differ, or do not."""
+    """A consistent critique of a response with alternatives up to its first error, whose texts all differ,
+    or do not."""
     count = draw(st.integers(1, 4))
     distinct = draw(st.booleans())
     first = draw(st.none() | st.integers(0, count - 1))
@@ -167,55 +209,53 @@ def answers(draw):
     marks = [draw(st.sampled_from([0, 1, None])) for _ in range(before)]
     marks += [-1] if first is not None else []
     marks += [None] * (count - len(marks))
-    verdict = Verdict.WRONG if first is not None else draw(st.sampled_from(["right", "wrong", "unknown"]))
+    verdict = Verdict.WRONG if first is not None else draw(st.sampled_from(list(Verdict)[:3]))
     corrected = draw(st.lists(st.integers(0, count - 1), unique=True))
     corrections = {i: f"better {i if distinct else 0}" for i in corrected}
-    branches, chosen = [], set()
+    lines = [f"step {i}" for i in range(count)]
+    branches, written, chosen = [], [], set()
     for n in range(draw(st.integers(0, 4))):
-        step = draw(st.integers(0, count - 1))
+        step = draw(st.integers(0, count - 1 if first is None else first))
         mark = draw(st.sampled_from([-1, 0, 1, None]))
         pick = mark != -1 and step not in chosen and draw(st.booleans())
         chosen |= {step} if pick else set()
-        branches.append((step, mark, pick, f"other {n}" if distinct else "other"))
-    lines = [f"step {i}" for i in range(count)]
-    return lines, marks, first, Verdict(verdict), corrections, branches, distinct
+        text = f"other {n}" if distinct else "other"
+        branches.append(Branch(step, f"b{n}", None if mark is None else Mark(mark), pick))
+        written.append(
+            response_of(*lines[:step], text, pk=f"b{n}", origin=Origin.CONTINUATION, parent_id="r")
+        )
+    critique = critique_of(
+        *marks, first=first, verdict=verdict, corrections=corrections, branches=tuple(branches)
+    )
+    return response_of(*lines), critique, written, distinct
 
 
 @given(answers(), st.booleans(), st.sampled_from(["chat", "terse"]), st.sampled_from(list(Split)))
 def test_what_is_counted_is_what_is_derived(answer, with_model, dialect, split):
-    lines, marks, first, verdict, corrections, alternatives, distinct = answer
-    response = response_of(*lines)
-    critique = critique_of(*marks, first=first, verdict=verdict, corrections=corrections)
-    model = critique_of(*[1] * len(lines), pk="m", author=Author.MODEL) if with_model else None
-    branches = [
-        Branch(step, response_of(*lines[:step], text, pk=f"b{n}"), mark, pick)
-        for n, (step, mark, pick, text) in enumerate(alternatives)
-    ]
+    response, critique, written, distinct = answer
+    model = critique_of(*[1] * len(critique.marks), pk="m", author=Author.MODEL) if with_model else None
     made = products(
         Prompt("1", PROMPT.messages, split),
         response,
         critique,
         dialect=dialect_named(dialect),
         model_critique=model,
-        branches=branches,
+        alternatives=written,
     )
     derived = Counter(dict.fromkeys(Product, 0))
     for one in made:
         derived[one.product] += one.count
-    counted = Counter(
-        {
-            c.product: c.count
-            for c in makes(
-                marks,
-                first,
-                corrections,
-                [(b.step, b.mark, b.chosen) for b in branches],
-                with_model,
-                verdict=verdict.value,
-                trainable=split is Split.TRAIN,
-            )
-        }
+    promised = makes(
+        critique.marks,
+        critique.first_error,
+        critique.corrections,
+        [(b.step, b.mark, b.chosen) for b in critique.branches],
+        with_model,
+        verdict=critique.verdict.value,
+        trainable=split is Split.TRAIN,
     )
-    if not distinct:  # the same text twice is one pair, and no pair with itself
-        assert derived.pop(Product.STEP_PAIR) <= counted.pop(Product.STEP_PAIR, 0)
-    assert +derived == +counted
+    count = Counter({c.product: c.count for c in promised})
+    if not distinct:  # the same text twice is one row, and no pair with itself
+        for product in (Product.STEP_PAIR, Product.TRAJECTORY):
+            assert derived.pop(product) <= count.pop(product, 0)
+    assert +derived == +count
