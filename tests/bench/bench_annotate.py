@@ -23,7 +23,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class Bench:
 
         name = self.copy(whole, "under_load")
         since = rows.claims_last(self.url(name))
-        with self.web(name) as (host, port):
+        with self.web(name) as (server, host, port):
             work = {
                 "host": host,
                 "port": port,
@@ -130,6 +130,7 @@ class Bench:
                 "seconds": seconds,
                 "warm": warm,
             }
+            before = self.cpu(server.pid)
             client = subprocess.run(
                 [self.layout.python, "-m", "tests.bench._annotators"],
                 input=json.dumps(work),
@@ -138,16 +139,26 @@ class Bench:
                 check=True,
                 cwd=ROOT,
             )
-            load = os.getloadavg()[0]
+            load, after = os.getloadavg()[0], self.cpu(server.pid)
         found = json.loads(client.stdout)
         figures = {route: percentiles(ms) for route, ms in found.pop("ms").items()}
         items = figures.get("submit", {}).get("n", 0) / seconds
+        every = max(1, found.pop("items"))  # those of the warm-up too, as in the processor times
+        cpu = {name: round(1000 * (after[name] - before[name]) / every, 2) for name in before}
+        cpu["client"] = round(1000 * found.pop("cpu_seconds") / every, 2)
         checked = rows.slots_check(self.url(name), since)
         self.drop(name)
-        return {"routes": figures, "items_per_s": round(items, 1), "load": round(load, 2), **checked, **found}
+        return {
+            "routes": figures,
+            "items_per_s": round(items, 1),
+            "cpu_ms_per_item": cpu,
+            "load": round(load, 2),
+            **checked,
+            **found,
+        }
 
     @contextmanager
-    def web(self, name: str) -> Iterator[tuple[str, int]]:
+    def web(self, name: str) -> Iterator[tuple[subprocess.Popen[bytes], str, int]]:
         host = "127.0.0.1"
         port = checks.any_free_port(host)
         env = os.environ | {"DATABASE_URL": self.url(name)}
@@ -161,13 +172,17 @@ class Bench:
                 if server.poll() is not None or time.monotonic() > end:
                     raise SystemExit((self.layout.log / "web.log").read_text()[-2000:])
                 time.sleep(0.1)
-            yield host, port
+            yield server, host, port
         finally:
             server.terminate()
             server.wait(20)
             said = (self.layout.log / "web.log").read_text()
             if "Traceback" in said:
                 print(said[-3000:], file=sys.stderr)
+
+    def cpu(self, web: int) -> dict[str, float]:
+        """Processor seconds so far of the web server and of PostgreSQL, their children included."""
+        return {"web": cpu_seconds(web), "postgres": cpu_seconds(self.postgres.pid() or 0)}
 
     def queries(self, name: str) -> dict[str, int]:
         """Database statements of one claim and one submit by the veteran, in this process."""
@@ -235,6 +250,21 @@ def people_make() -> tuple[list[dict[str, str]], dict[str, int]]:
     return people, {"project": project.pk, "iteration": iteration.pk, "veteran": users[0].pk}
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of a process, the children it has and those it had (Linux)."""
+    parents: dict[int, tuple[int, list[int]]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(fields[1]), [int(f) for f in fields[11:15]]
+    ticks, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        ticks += sum(parents[one][1]) if one in parents else 0
+        waiting += [child for child, (parent, _) in parents.items() if parent == one]
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def percentiles(ms: list[float]) -> dict[str, float]:
     ordered = sorted(ms)
 
@@ -252,7 +282,7 @@ def line(size: int, part: str, found: dict[str, Any]) -> str:
     return (
         f"({part}) {size:>9,} tasks | {found['items_per_s']:6.1f} items/s | ms p50 / p95 / p99: "
         f"{' | '.join(words)} | double claims {found['double_claims']}, miscounted {found['miscounted_tasks']}"
-        f" | errors {found['errors']} | load {found['load']}"
+        f" | errors {found['errors']} | load {found['load']} | cpu ms per item {found['cpu_ms_per_item']}"
         + "".join(f"\n  {e}" for e in found["first_errors"])
     )
 

@@ -128,9 +128,13 @@ class AnnotationTask(models.Model):
 
     class Meta:
         indexes = [
-            # The queue: one index range scan finds the next free task however many are done.
+            # The queue: one index range scan finds the next free task however many are done. Both columns
+            # ascend, so that a cursor is one row comparison: (priority * -1, id) > (…, …).
             models.Index(
-                fields=["project", "kind", "-priority", "id"],
+                models.F("project"),
+                models.F("kind"),
+                models.F("priority") * -1,
+                models.F("id"),
                 name="task_queue",
                 condition=Q(state="open", open_slots__gt=0, purpose="label", named=False),
             ),
@@ -141,6 +145,7 @@ class AnnotationTask(models.Model):
                 condition=Q(state="open", open_slots__gt=0, purpose="label", named=False, requeued=True),
             ),
             models.Index(fields=["project", "kind"], name="task_gold", condition=Q(purpose="gold")),
+            models.Index(fields=["repeat_of"], name="task_repeated", condition=Q(repeat_of__isnull=False)),
             models.Index(
                 fields=["iteration", "state"], name="task_iteration", condition=Q(iteration__isnull=False)
             ),
@@ -184,11 +189,15 @@ class Invitation(models.Model):
     """A named person is asked to answer a task; others are not."""
 
     task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="invitations")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    taken = models.BooleanField(default=False, help_text="The person was given it; no longer looked through.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "user"], name="invited_once")]
+        indexes = [models.Index(fields=["user"], name="invited", condition=Q(taken=False))]
 
 
 class QueueCursor(models.Model):

@@ -112,6 +112,6 @@ def test_the_number_of_queries_does_not_grow(
         make.task_make(iteration)
     for _ in range(done):
         submit(claim(user=person, project=project))
-    # savepoint, lock, role, own claim, next task, take, critique, guidelines, insert, release
-    with django_assert_num_queries(10):
+    # savepoint, lock and facts, own claim, take the next task, insert, release
+    with django_assert_num_queries(6):
         claim(user=person, project=project)

@@ -10,15 +10,15 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.annotate import selectors
 from webapp.annotate.errors import AnnotateConflict
-from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskState
+from webapp.annotate.models import AnnotationTask, Assignment, TaskPurpose, TaskState
+from webapp.annotate.services import choosing
 from webapp.projects.models import Project
-from webapp.projects.selectors import guidelines_now
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
@@ -39,40 +39,65 @@ def assignment_claim(
     iteration: Iteration | None = None,
     besides: UUID | None = None,
 ) -> Assignment | None:
-    """The next item for this person, or None when nothing waits for them.
+    """The next item for this person, or None when nothing waits for them (or their day's quota is reached).
 
     Their own live claim comes first (a reload resumes it), then one they let expire whose slot is still
-    free (their draft comes back with it), then the best free task they never had. ``besides`` leaves out
-    the claim they are working on, to fetch the one after it early. Constant number of queries.
+    free (their draft comes back with it), tasks they are invited to, now and then a gold item or a silent
+    repeat, slots that came back, and the best free task they never had. Without ``kind`` the kinds are
+    tried in turn. ``besides`` leaves out the claim they are working on, to fetch the one after it early.
+    The number of queries depends on none of how many tasks, people and answers there are.
 
     Raises:
         PermissionDenied: this person may not annotate in the project.
     """
-    # The lock makes one person's claims wait for each other: two tabs get the same item, not two.
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
-    if not selectors.annotatable(user).filter(pk=project.pk).exists():
+    facts = choosing.facts_locked(user, project, [str(role) for role in selectors.MAY_ANNOTATE])
+    if not facts.may:
         raise PermissionDenied("You may look at this project but not annotate in it.")
-    chosen: dict[str, Any] = {"task__kind": kind} if kind else {}
-    if iteration:
-        chosen["task__iteration_id"] = iteration.pk
-    if own := _own(user, project, chosen, besides):
+    iteration_id = iteration.pk if iteration else None
+    if own := _own(user, project, kind, iteration_id, besides):
         return own
-    task = _next_free(user, project, kind, iteration)
-    if task is None and assignments_sweep(now=timezone.now(), project=project):
-        task = _next_free(user, project, kind, iteration)  # do not wait for the scheduler's sweep
-    return _hand_out(task, user) if task else None
+    ahead = 1 if besides else 0
+    queues = [
+        queue
+        for name, queue in facts.queues.items()
+        if kind in (None, name) and not quota_reached(queue["daily_quota"], facts.today + ahead)
+    ]
+    if found := _next(user, project, facts, queues, iteration_id, ahead):
+        return found
+    # Do not wait for the scheduler's sweep; and once more from the queues' start.
+    swept = assignments_sweep(now=timezone.now(), project=project)
+    if swept or (facts.cursors and iteration is None):
+        return _next(user, project, facts, queues, iteration_id, ahead, again=True)
+    return None
 
 
-def _own(user: User, project: Project, chosen: dict[str, Any], besides: UUID | None) -> Assignment | None:
+def quota_reached(quota: int | None, answers: int) -> bool:
+    return quota is not None and answers >= quota
+
+
+_OWN = """
+SELECT a.* FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
+WHERE a.user_id = %(user)s AND a.state IN ('active', 'expired') AND t.project_id = %(project)s
+    AND t.state = 'open' AND (a.state = 'active' OR t.open_slots > 0)
+    AND (%(kind)s::text IS NULL OR t.kind = %(kind)s)
+    AND (%(iteration)s::bigint IS NULL OR t.iteration_id = %(iteration)s)
+    AND (%(besides)s::uuid IS NULL OR a.token <> %(besides)s)
+ORDER BY a.state, a.id LIMIT 1 FOR UPDATE OF a
+"""  # 'active' sorts before 'expired'
+
+
+def _own(
+    user: User, project: Project, kind: str | None, iteration_id: int | None, besides: UUID | None
+) -> Assignment | None:
     """The person's live claim, or an expired one whose slot is still free, made live again."""
-    reclaimable = Q(state=State.ACTIVE) | Q(state=State.EXPIRED, task__open_slots__gt=0)
-    own = (
-        Assignment.objects.select_for_update(of=("self",))
-        .filter(reclaimable, user=user, task__project=project, task__state=TaskState.OPEN, **chosen)
-        .exclude(token__in=[besides] if besides else [])
-        .order_by(Case(When(state=State.ACTIVE, then=Value(0)), default=Value(1)), "id")
-        .first()
-    )
+    values = {
+        "user": user.pk,
+        "project": project.pk,
+        "kind": kind,
+        "iteration": iteration_id,
+        "besides": besides,
+    }
+    own = next(iter(Assignment.objects.raw(_OWN, values)), None)
     if own is None or (own.state == State.EXPIRED and not slot_take(own.task_id)):
         return None
     own.state, own.lease_until = State.ACTIVE, lease_end()
@@ -83,36 +108,69 @@ def _own(user: User, project: Project, chosen: dict[str, Any], besides: UUID | N
 def slot_take(task_id: int) -> bool:
     """Take one free slot of an open task; false when there is none left."""
     free = AnnotationTask.objects.filter(pk=task_id, state=TaskState.OPEN, open_slots__gt=0)
-    return free.update(open_slots=F("open_slots") - 1) == 1
+    still = Case(When(open_slots=1, then=Value(False)), default=F("requeued"))
+    return free.update(open_slots=F("open_slots") - 1, requeued=still) == 1
 
 
-def _next_free(
-    user: User, project: Project, kind: str | None, iteration: Iteration | None
-) -> AnnotationTask | None:
-    tasks = selectors.tasks_free(project=project, user=user, kind=kind, iteration=iteration)
-    return tasks.select_for_update(skip_locked=True, of=("self",)).first()
+def _next(
+    user: User,
+    project: Project,
+    facts: choosing.Facts,
+    queues: list[dict[str, Any]],
+    iteration_id: int | None,
+    ahead: int,
+    *,
+    again: bool = False,
+) -> Assignment | None:
+    """Find a task, take a slot of it and hand it out. ``again``: from the queues' start."""
+    taking = choosing.Taking(user, project, iteration_id)
+    if facts.invited and queues:
+        taking.invited([queue["kind"] for queue in queues])
+    for queue in queues:
+        kind = queue["kind"]
+        drawn = choosing.draw(user, project, facts, queue, ahead=ahead)
+        if drawn == TaskPurpose.REPEAT and not taking.arms and not again:
+            if repeated := choosing.repeat_make(user, project, queue, iteration_id):
+                return _hand_out_again(*repeated, user, facts)
+        elif drawn == TaskPurpose.GOLD and iteration_id is None:
+            taking.gold(kind)
+        if facts.requeued or again:
+            taking.requeued(kind)
+        taking.queue(kind, after=None if again else facts.cursors.get(kind))
+    task = taking.task()
+    return _hand_out(task, user, facts) if task else None
 
 
-def _hand_out(task: AnnotationTask, user: User) -> Assignment:
-    task.open_slots -= 1  # the row is locked
-    task.save(update_fields=["open_slots"])
+def _hand_out(task: AnnotationTask, user: User, facts: choosing.Facts) -> Assignment:
     compared = task.critique_ids or task.response_ids
     order = random.sample(range(len(compared)), len(compared))
-    critique = None
-    if task.show_model_critique and task.kind == TaskKind.STEP_CRITIQUE and task.response_id:
-        critique = selectors.model_critique_of(task.response_id)
-    shown: dict[str, Any] = {
-        "model_critique": str(critique.pk) if critique else None,
-        "reference": task.show_reference,
-        "order": order,
+    critique = getattr(task, "model_critique", None)
+    shown: dict[str, Any] = {"reference": task.show_reference, "order": order}
+    if critique and random.random() < facts.queues[task.kind]["withhold_share"]:
+        critique, shown["withheld"] = None, True
+    shown["model_critique"] = str(critique) if critique else None
+    return _claim_write(task, user, facts, order, shown)
+
+
+def _hand_out_again(task: AnnotationTask, first: Assignment, user: User, facts: choosing.Facts) -> Assignment:
+    """A repeat shows what the first time showed, but for the sides: a habit of the left one comes out."""
+    order = first.order[::-1]
+    shown = {
+        key: first.shown[key] for key in ("model_critique", "reference", "withheld") if key in first.shown
     }
+    return _claim_write(task, user, facts, order, {**shown, "order": order})
+
+
+def _claim_write(
+    task: AnnotationTask, user: User, facts: choosing.Facts, order: list[int], shown: dict[str, Any]
+) -> Assignment:
     return Assignment.objects.create(
         task=task,
         user=user,
         lease_until=lease_end(),
         order=order,
         shown=shown,
-        guideline_version=guidelines_now(task.project_id),
+        guideline_version_id=facts.guidelines,
     )
 
 
@@ -150,7 +208,8 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
     if assignment.state == State.RELEASED:
         return assignment
     if assignment.state == State.ACTIVE:  # an expired claim gave its slot back already
-        AnnotationTask.objects.filter(pk=assignment.task_id).update(open_slots=F("open_slots") + 1)
+        slot = AnnotationTask.objects.filter(pk=assignment.task_id)
+        slot.update(open_slots=F("open_slots") + 1, requeued=True)
     assignment.state, assignment.skip_reason = State.RELEASED, reason.strip()[:200]
     assignment.save(update_fields=["state", "skip_reason"])
     return assignment
@@ -187,7 +246,7 @@ WITH due AS (
     SELECT id FROM annotate_annotationtask WHERE id IN (SELECT task_id FROM back)
     ORDER BY id FOR NO KEY UPDATE
 ), slots AS (
-    UPDATE annotate_annotationtask t SET open_slots = open_slots + back.n
+    UPDATE annotate_annotationtask t SET open_slots = open_slots + back.n, requeued = true
     FROM held JOIN back ON back.task_id = held.id WHERE t.id = held.id
 )
 SELECT count(*) FROM expired

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from webapp.annotate.models import AnnotationTask, TaskKind, TaskState
+from webapp.annotate.models import AnnotationTask, Queue, TaskKind, TaskState
+from webapp.annotate.services.queues import cursors_forget
 
 if TYPE_CHECKING:
     from webapp.iterations.models import Iteration
@@ -18,6 +19,8 @@ Id = UUID | str
 # for a critique review the response's id and the ids of one or two critiques of it.
 Item = tuple[int, Id | Sequence[Id] | tuple[Id, Sequence[Id]], float]
 
+POLICY = ("overlap", "show_model_critique", "show_reference")
+
 
 @transaction.atomic
 def tasks_create(
@@ -25,11 +28,11 @@ def tasks_create(
     iteration: Iteration,
     kind: str,
     items: Iterable[Item],
-    overlap: int = 1,
-    show_model_critique: bool = True,
-    show_reference: bool = False,
+    overlap: int | None = None,
+    show_model_critique: bool | None = None,
+    show_reference: bool | None = None,
 ) -> int:
-    """Make one task per item. A repeated call adds nothing.
+    """Make one task per item; what is not given is as the queue's settings say. A repeated call adds nothing.
 
     Returns how many tasks the iteration has now, whichever call made them.
 
@@ -38,8 +41,16 @@ def tasks_create(
             review of other than one or two critiques.
     """
     kind = TaskKind(kind)
-    if overlap < 1:
+    if overlap is not None and overlap < 1:
         raise ValueError(f"overlap is the number of people asked per task: at least 1, not {overlap}")
+    given = {
+        "overlap": overlap,
+        "show_model_critique": show_model_critique,
+        "show_reference": show_reference,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    queue, _ = Queue.objects.get_or_create(project_id=iteration.project_id, kind=kind)
+    policy = {name: given.get(name, getattr(queue, name)) for name in POLICY}
     rows = []
     for prompt_id, subject, priority in items:
         rows.append(
@@ -50,13 +61,14 @@ def tasks_create(
                 prompt_id=prompt_id,
                 **_about(kind, prompt_id, subject),
                 priority=priority,
-                overlap=overlap,
-                open_slots=overlap,
-                show_model_critique=show_model_critique,
-                show_reference=show_reference,
+                open_slots=policy["overlap"],
+                **policy,
             )
         )
     AnnotationTask.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    if rows:
+        above = max(row.priority for row in rows)
+        cursors_forget(project_id=iteration.project_id, kind=kind, above=above)
     return AnnotationTask.objects.filter(iteration=iteration, kind=kind).count()
 
 
