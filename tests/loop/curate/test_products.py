@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.curate.products import Product, line, makes, products
@@ -230,6 +230,7 @@ def answers(draw):
     return response_of(*lines), critique, written, distinct
 
 
+@settings(max_examples=300)
 @given(answers(), st.booleans(), st.sampled_from(["chat", "terse"]), st.sampled_from(list(Split)))
 def test_what_is_counted_is_what_is_derived(answer, with_model, dialect, split):
     response, critique, written, distinct = answer
