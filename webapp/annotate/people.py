@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
@@ -290,32 +290,18 @@ class _Own:
     shown: dict[str, Any]
     ids: list[Any]
     response: Any
-    may_show: bool
     purpose: str
 
 
-_OWN = (
-    "seconds", "step_seconds", "assignment__order", "shown", "task__response_ids", "task__response_id",
-    "task__show_model_critique", "task__purpose",
-)  # fmt: skip
+_OWN = ("seconds", "step_seconds", "shown", "task__response_ids", "task__response_id", "task__purpose")
 
 
 def _own_rows(own: QuerySet[Annotation]) -> Iterable[_Own]:
     newest = own.order_by("-created_at").values_list(*FIELDS, *_OWN)[:MOST]
     for row in newest.iterator(chunk_size=2000):
-        seconds, steps, order, shown, ids, response, may_show, purpose = row[len(FIELDS) :]
-        order = (shown or {}).get("order") or order or []
-        yield _Own(
-            Given(*row[: len(FIELDS)]),
-            seconds,
-            steps or {},
-            order,
-            shown or {},
-            ids,
-            response,
-            may_show,
-            purpose,
-        )
+        seconds, steps, shown, ids, response, purpose = row[len(FIELDS) :]
+        given = Given(*row[: len(FIELDS)])
+        yield _Own(given, seconds, steps or {}, shown.get("order") or [], shown, ids, response, purpose)
 
 
 def _dated(rows: Iterable[tuple[Given, bool | None]]) -> list[Dated]:
@@ -375,20 +361,19 @@ def _with_others(own: QuerySet[Annotation], user: User) -> list[Dated]:
 
 
 def _anchoring(rows: list[_Own]) -> Difference:
-    """Over items whose model critique could be shown, and was unless chance withheld it."""
+    """Against the critique that was shown; where chance withheld it, the model's latest one at that time."""
     asked = [
         r
         for r in rows
         if r.given.answered
         and r.given.kind == TaskKind.STEP_CRITIQUE
-        and r.may_show
-        and r.response
         and r.purpose == TaskPurpose.LABEL
+        and (r.shown.get("model_critique") or r.shown.get("withheld"))
     ]
     made = Critique.objects.filter(
         response__in={r.response for r in asked}, author_kind=Author.MODEL.value, parsed=True
     ).order_by("created_at")
-    critiques: dict[Any, list[tuple[str, Any, Judged]]] = defaultdict(list)
+    critiques: dict[Any, list[tuple[str, datetime, Judged]]] = defaultdict(list)
     for pk, response, at, verdict, first in made.values_list(
         "pk", "response", "created_at", "verdict", "first_error"
     ):
