@@ -90,6 +90,8 @@ def makes(
     verdict = verdict or _verdict(marks, first_error)
     if trainable:
         corrected = first_error is not None and bool(corrections.get(first_error, "").strip())
+        if not _decided(first_error, verdict):
+            branches = []  # curation takes no word from whoever was not sure of the whole
         liked = sum(
             _good(mark, chosen) for step, mark, chosen in branches if _follows(step, first_error, corrected)
         )
