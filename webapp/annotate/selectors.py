@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.cache import cache
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -40,8 +43,8 @@ def assignment_for(user: User, token: UUID) -> Assignment:
     ).get(token=token, user=user, task__project__in=annotatable(user))
 
 
-def tasks_open(iteration: Iteration) -> bool:
-    """Whether any task of the iteration still wants an answer."""
+def tasks_open(iteration: Iteration | int) -> bool:
+    """Whether any task of the iteration (or of the one with this key) still wants an answer."""
     tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.LABEL)
     return tasks.filter(state=TaskState.OPEN).exists()
 
@@ -57,23 +60,62 @@ def iteration_progress(iteration: Iteration) -> tuple[int, int]:
     return sums["given"], sums["open"] + sums["closed"]
 
 
-def tasks_free(
-    *, project: Project, user: User, kind: str | None = None, iteration: Iteration | None = None
-) -> QuerySet[AnnotationTask]:
-    """Tasks this person could be given next, best first; never one they have had before."""
+COUNTED = 20  # tasks that wait for one person; of more, an estimate for the project says how many
+MOST_COUNTED = 1000
+_ESTIMATE_SECONDS = 10
+
+_QUEUED = """t.project_id = q.project_id AND t.kind = q.kind AND t.state = 'open' AND t.open_slots > 0
+    AND t.purpose = 'label' AND NOT t.named"""
+_NOT_HAD = """NOT EXISTS (
+    SELECT 1 FROM annotate_assignment a WHERE a.task_id = t.id AND a.user_id = %(user)s OFFSET 0)"""
+_OWN_CURSOR = "c.user_id = %(user)s AND c.project_id = q.project_id AND c.kind = q.kind"
+_WAITING = f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM annotate_queue q
+    LEFT JOIN annotate_queuecursor c ON {_OWN_CURSOR}
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM annotate_annotationtask t
+        WHERE {_QUEUED} AND {_NOT_HAD}
+            AND (t.priority * -1, t.id) > (coalesce(c.priority * -1, '-Infinity'), coalesce(c.task_id, 0))
+        LIMIT %(most)s
+    ) ahead WHERE q.project_id = %(project)s
+    UNION ALL (
+        SELECT 1 FROM annotate_queue q
+        JOIN annotate_queuecursor c ON {_OWN_CURSOR}
+        JOIN annotate_annotationtask t ON {_QUEUED} AND t.requeued AND {_NOT_HAD}
+            AND (t.priority * -1, t.id) <= (c.priority * -1, c.task_id)
+        WHERE q.project_id = %(project)s LIMIT %(most)s)
+    UNION ALL (
+        SELECT 1 FROM annotate_invitation i JOIN annotate_annotationtask t ON t.id = i.task_id
+        WHERE i.user_id = %(user)s AND NOT i.taken AND t.project_id = %(project)s AND t.state = 'open'
+            AND t.named AND t.open_slots > 0 LIMIT %(most)s)
+    LIMIT %(most)s
+) waiting
+"""  # noqa: S608  (text of this module only)
+
+
+def tasks_waiting_count(*, project: Project, user: User) -> int:
+    """How many tasks wait for this person: counted up to 20, of more an estimate, up to 1000.
+
+    The estimate is how many of the project's tasks are open, whoever had them, some seconds ago. So the
+    figure costs the same whatever lies in the queue.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"user": user.pk, "project": project.pk, "most": COUNTED})
+        counted = int(cursor.fetchone()[0])
+    if counted < COUNTED:
+        return counted
+    estimate = cache.get_or_set(
+        f"tasks-open-{project.pk}", lambda: _open_count(project), timeout=_ESTIMATE_SECONDS
+    )
+    return max(counted, estimate or 0)
+
+
+def _open_count(project: Project) -> int:
     tasks = AnnotationTask.objects.filter(
         project=project, purpose=TaskPurpose.LABEL, named=False, state=TaskState.OPEN, open_slots__gt=0
     )
-    if kind:
-        tasks = tasks.filter(kind=kind)
-    if iteration:
-        tasks = tasks.filter(iteration=iteration)
-    return tasks.exclude(assignments__user=user).order_by("-priority", "id")
-
-
-def tasks_waiting_count(*, project: Project, user: User, cap: int = 1000) -> int:
-    """How many tasks wait for this person, counted up to ``cap`` so that a long queue costs no more."""
-    return tasks_free(project=project, user=user).order_by()[:cap].count()
+    return tasks[:MOST_COUNTED].count()
 
 
 def model_critique_of(response_id: UUID) -> Critique | None:
@@ -99,11 +141,37 @@ def task_texts(task: AnnotationTask) -> list[str]:
 def beside(task: AnnotationTask, payload: Any) -> Beside:
     """What an answer to the task is checked against."""
     queue = queue_of(task.project_id, task.kind)
-    alternatives: dict[str, int] = {}
-    if isinstance(payload, dict) and payload.get("branches"):
-        offered = Response.objects.filter(regeneration__task=task).values_list("pk", "regeneration__step")
-        alternatives = {str(pk): step for pk, step in offered}
+    alternatives = _alternatives(task, payload)
     return Beside(task_texts(task), len(task.critique_ids), queue.error_kinds, queue.criteria, alternatives)
+
+
+def _alternatives(task: AnnotationTask, payload: Any) -> dict[str, int]:
+    if not (isinstance(payload, dict) and payload.get("branches")):
+        return {}
+    offered = Response.objects.filter(regeneration__task=task).values_list("pk", "regeneration__step")
+    return {str(pk): step for pk, step in offered}
+
+
+_TASK = """
+SELECT t.*, r.text AS response_text, r.step_spans AS response_spans,
+    q.error_kinds AS queue_kinds, q.criteria AS queue_criteria
+FROM annotate_annotationtask t
+LEFT JOIN traces_response r ON r.id = t.response_id
+LEFT JOIN annotate_queue q ON q.project_id = t.project_id AND q.kind = t.kind
+WHERE t.id = %s FOR NO KEY UPDATE OF t
+"""
+
+
+def task_locked(pk: int, payload: Any) -> tuple[AnnotationTask, Beside]:
+    """The task, its row locked until the transaction ends, and what an answer to it is checked against."""
+    (task,) = AnnotationTask.objects.raw(_TASK, [pk])
+    if task.kind == TaskKind.PREFERENCE:
+        texts = [str(one) for one in task.response_ids]
+    else:
+        spans = json.loads(task.response_spans)
+        texts = [task.response_text[start:end] for start, end, *_ in spans]
+    kinds, criteria = json.loads(task.queue_kinds or "[]"), json.loads(task.queue_criteria or "[]")
+    return task, Beside(texts, len(task.critique_ids), kinds, criteria, _alternatives(task, payload))
 
 
 def response_ids(task: AnnotationTask) -> list[UUID]:
@@ -134,7 +202,18 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "critiques": _critiques_in_order(assignment),
         "guidelines": _guidelines_shown(guide),
         "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
+        "regenerations": _alternatives_shown(assignment),
     }
+
+
+def _alternatives_shown(assignment: Assignment) -> list[dict[str, Any]]:
+    """What this person asked the model for; no query for the many who asked for nothing."""
+    if not assignment.shown.get("alternatives"):
+        return []
+    from webapp.annotate import alternatives  # it reads through this module
+
+    mine = alternatives.regenerations_of(assignment.task_id, assignment.user_id)
+    return alternatives.regenerations_shown(mine, checked=alternatives.checker_seen(assignment))
 
 
 def lease_seconds(assignment: Assignment) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
-from webapp.annotate.models import Annotation
+from webapp.annotate.models import Annotation, TaskState
 from webapp.annotate.selectors import tasks_open
 from webapp.annotate.signals import annotation_submitted
 from webapp.events import notify
@@ -15,9 +15,10 @@ from webapp.iterations.services import iteration_tick
 @receiver(annotation_submitted, dispatch_uid="iterations.answer")
 def on_answer(annotation: Annotation, **_: Any) -> None:
     task = annotation.task
-    iteration = task.iteration
-    if iteration is None:
+    pk = task.iteration_id
+    if pk is None:
         return
-    notify(project_id=task.project_id, iteration_id=iteration.pk, what="annotation")
-    if not tasks_open(iteration):
-        transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
+    notify(project_id=task.project_id, iteration_id=pk, what="annotation")
+    # The task as the answer left it: while it is open itself, nothing is to be asked.
+    if task.state != TaskState.OPEN and not tasks_open(pk):
+        transaction.on_commit(lambda: iteration_tick(iteration_id=pk), robust=True)

@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db import transaction
-from django.db.models import F
+from django.db import IntegrityError, connection, transaction
 
 from loop.records import Author
 from loop.stages import Stage
@@ -57,17 +56,15 @@ def annotation_submit(
         AnnotateConflict: lease lost, task withdrawn, answered before, or the key used for another answer.
     """
     assignment = assignment_locked(user, assignment_token)
-    if earlier := Annotation.objects.filter(submit_key=submit_key).first():
-        if earlier.assignment_id != assignment.pk:
-            raise AnnotateConflict("key_reused", "This submit key belongs to another answer; make a new one.")
+    if assignment.state == Assignment.State.SUBMITTED and (earlier := _earlier(assignment, submit_key)):
         return earlier
     if assignment.state in (Assignment.State.SUBMITTED, Assignment.State.RELEASED):
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")
-    task = AnnotationTask.objects.select_for_update().get(pk=assignment.task_id)
-    clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=selectors.beside(task, payload))
+    task, beside = selectors.task_locked(assignment.task_id, payload)
+    clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=beside)
     text_check(step_seconds or {})
     _slot_use(task, assignment)
-    annotation = Annotation.objects.create(
+    annotation = Annotation(
         task=task,
         user=user,
         assignment=assignment,
@@ -76,20 +73,35 @@ def annotation_submit(
         payload=clean,
         guideline_version_id=assignment.guideline_version_id,
         shown=assignment.shown,
-        seconds=_plausible(seconds),
-        step_seconds={str(k): _plausible(v) for k, v in (step_seconds or {}).items()},
+        seconds=seconds_plausible(seconds),
+        step_seconds={str(k): seconds_plausible(v) for k, v in (step_seconds or {}).items()},
     )
+    try:
+        annotation.save(force_insert=True)
+    except IntegrityError as error:
+        raise _key_reused() from error
     _revision_write(annotation, user)
-    derived_write(annotation, task)
+    derived_write(annotation, task, first=True)
     if task.answers > 1 or task.reviewed:  # else it disagrees with nobody, and waits for the lead
-        standing_refresh(task=task)
-    _flag_write(annotation, task)
-    _count(annotation, task)
-    assignment.state = Assignment.State.SUBMITTED
-    assignment.save(update_fields=["state"])
+        standing_refresh(task=task, save=False)
+    if outcome != Annotation.Outcome.ANSWERED:
+        _flag_write(annotation, task)
+    annotation.day = _settle(annotation, task)
     # robust: a listener that fails must not turn a stored answer into an error for the annotator
     transaction.on_commit(lambda: _announce(annotation, created=True), robust=True)
     return annotation
+
+
+def _earlier(assignment: Assignment, submit_key: UUID) -> Annotation | None:
+    """The answer that this key has brought already: the same submit again, because its reply was lost."""
+    earlier = Annotation.objects.filter(submit_key=submit_key).select_related("task").first()
+    if earlier and earlier.assignment_id != assignment.pk:
+        raise _key_reused()
+    return earlier
+
+
+def _key_reused() -> AnnotateConflict:
+    return AnnotateConflict("key_reused", "This submit key belongs to another answer; make a new one.")
 
 
 def _slot_use(task: AnnotationTask, assignment: Assignment) -> None:
@@ -103,7 +115,6 @@ def _slot_use(task: AnnotationTask, assignment: Assignment) -> None:
     task.answers += 1
     if task.answers >= task.overlap:
         task.state = TaskState.DONE
-    task.save(update_fields=["answers", "open_slots", "state"])
 
 
 @transaction.atomic
@@ -180,8 +191,8 @@ def _revision_write(annotation: Annotation, author: User) -> None:
     )
 
 
-def derived_write(annotation: Annotation, task: AnnotationTask) -> None:
-    """The loop's record of this answer, in step with it.
+def derived_write(annotation: Annotation, task: AnnotationTask, *, first: bool = False) -> None:
+    """The loop's record of this answer, in step with it. ``first``: there cannot be one yet.
 
     None is left by an answer set aside (bad problem, give up, unsure), rejected or sent back, nor by an
     answer to a gold or repeated task: those measure the person and are no votes.
@@ -195,10 +206,13 @@ def derived_write(annotation: Annotation, task: AnnotationTask) -> None:
     judgement = judgement_of(task, annotation.payload) if counts else None
     comparison = comparison_of(task, annotation.payload) if counts else None
     for model, values in ((Critique, judgement), (Preference, comparison)):
-        if values is not None:
-            model._default_manager.update_or_create(annotation=annotation, defaults=values | who)
-        elif annotation.revision > 1:  # a first answer has nothing to take back
-            model._default_manager.filter(annotation=annotation).delete()
+        rows = model._default_manager
+        if values is not None and first:
+            rows.create(annotation=annotation, **values, **who)
+        elif values is not None:
+            rows.update_or_create(annotation=annotation, defaults=values | who)
+        elif not first:
+            rows.filter(annotation=annotation).delete()
 
 
 _JUDGEMENT = ("marks", "first_error", "verdict", "comments", "corrections")
@@ -213,7 +227,10 @@ def judgement_of(task: AnnotationTask, answer: dict[str, Any]) -> dict[str, Any]
         said = answer["edited"]
     elif task.kind == TaskKind.CRITIQUE_REVIEW and answer["decision"] == "accept":
         said = Critique.objects.values(*_JUDGEMENT).get(pk=task.critique_ids[0])
-    return {key: said[key] for key in _JUDGEMENT} | {"response_id": task.response_id} if said else None
+    if said is None:
+        return None
+    branches = said.get("branches", [])
+    return {key: said[key] for key in _JUDGEMENT} | {"branches": branches, "response_id": task.response_id}
 
 
 def comparison_of(task: AnnotationTask, answer: dict[str, Any]) -> dict[str, Any] | None:
@@ -252,14 +269,49 @@ def _flag_write(annotation: Annotation, task: AnnotationTask) -> None:
         )
 
 
-def _count(annotation: Annotation, task: AnnotationTask) -> None:
-    seconds = annotation.seconds or 0.0
-    key = {"user_id": annotation.user_id, "project_id": task.project_id, "day": annotation.created_at.date()}
-    DayCount.objects.bulk_create([DayCount(**key, answers=0, seconds=0.0)], ignore_conflicts=True)
-    DayCount.objects.filter(**key).update(answers=F("answers") + 1, seconds=F("seconds") + seconds)
+_SETTLE = """
+WITH claim AS (
+    UPDATE annotate_assignment SET state = 'submitted' WHERE id = %(assignment)s
+), task AS (
+    UPDATE annotate_annotationtask SET answers = %(answers)s, open_slots = %(open_slots)s, state = %(state)s,
+        disagreement = %(disagreement)s, reviewed = %(reviewed)s
+    WHERE id = %(task)s
+)
+INSERT INTO annotate_daycount AS c (user_id, project_id, day, answers, seconds)
+VALUES (%(user)s, %(project)s, %(day)s, 1, %(seconds)s)
+ON CONFLICT (user_id, project_id, day)
+DO UPDATE SET answers = c.answers + 1, seconds = c.seconds + excluded.seconds
+RETURNING answers, seconds
+"""
 
 
-def _plausible(seconds: float | None) -> float | None:
+def _settle(annotation: Annotation, task: AnnotationTask) -> DayCount:
+    """The claim has become an answer: claim, task and the person's day say so. Returns the day."""
+    day = {
+        "user_id": annotation.user_id,
+        "project_id": task.project_id,
+        "day": annotation.created_at.date(),
+    }
+    values = {
+        "assignment": annotation.assignment_id,
+        "answers": task.answers,
+        "open_slots": task.open_slots,
+        "state": task.state,
+        "disagreement": task.disagreement,
+        "reviewed": task.reviewed,
+        "task": task.pk,
+        "user": day["user_id"],
+        "project": day["project_id"],
+        "day": day["day"],
+        "seconds": annotation.seconds or 0.0,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
+        answers, seconds = cursor.fetchone()
+    return DayCount(**day, answers=answers, seconds=seconds)
+
+
+def seconds_plausible(seconds: float | None) -> float | None:
     if seconds is None or isnan(seconds):
         return None
     return round(min(max(seconds, 0.0), MOST_SECONDS), 2)

@@ -215,13 +215,27 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
     return assignment
 
 
+_LOCKED = """
+SELECT a.* FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
+WHERE a.token = %(token)s AND a.user_id = %(user)s AND (%(always)s OR EXISTS (
+    SELECT 1 FROM projects_membership m
+    WHERE m.project_id = t.project_id AND m.user_id = a.user_id AND m.role = ANY(%(roles)s)))
+FOR UPDATE OF a
+"""
+
+
 def assignment_locked(user: User, token: UUID) -> Assignment:
-    """The person's claim, its row locked until the transaction ends."""
-    return (
-        Assignment.objects.select_for_update(of=("self",))
-        .select_related("task")
-        .get(token=token, user=user, task__project__in=selectors.annotatable(user))
-    )
+    """The person's claim, its row locked until the transaction ends.
+
+    Raises:
+        Assignment.DoesNotExist: not theirs, unknown, or no longer a member who may annotate.
+    """
+    roles = [str(role) for role in selectors.MAY_ANNOTATE]
+    values = {"token": token, "user": user.pk, "always": user.is_superuser, "roles": roles}
+    found = next(iter(Assignment.objects.raw(_LOCKED, values)), None)
+    if found is None:
+        raise Assignment.DoesNotExist
+    return found
 
 
 def lease_lost() -> AnnotateConflict:

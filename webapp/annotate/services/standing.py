@@ -8,8 +8,8 @@ from webapp.annotate.votes import disagreement, judgement
 State = Annotation.State
 
 
-def standing_refresh(*, task: AnnotationTask) -> None:
-    """Write ``disagreement`` and ``reviewed`` of a task whose row is locked, from its answers.
+def standing_refresh(*, task: AnnotationTask, save: bool = True) -> None:
+    """Set ``disagreement`` and ``reviewed`` of a task whose row is locked, from its answers.
 
     Answers rejected or sent back say nothing. A disagreement waits for a final word even when every answer
     was accepted: an open tie trains nothing.
@@ -20,4 +20,5 @@ def standing_refresh(*, task: AnnotationTask) -> None:
     task.disagreement = disagreement(judgement(task.kind, o, p) for o, p, _ in counted) if measured else 0.0
     waiting = task.disagreement > 0 or any(state == State.SUBMITTED for _, _, state in counted)
     task.reviewed = not waiting or Adjudication.objects.filter(task=task).exists()
-    task.save(update_fields=["disagreement", "reviewed"])
+    if save:
+        task.save(update_fields=["disagreement", "reviewed"])
