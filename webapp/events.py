@@ -37,36 +37,46 @@ log = structlog.get_logger(__name__)
 _signer = TimestampSigner(salt="events")
 
 
-def notify(*, project_id: int, iteration_id: int | None = None, what: str) -> None:
+def notify(*, project_id: int, iteration_id: int | None = None, topic: str = "", what: str) -> None:
     """Tell open pages that something changed. Sent inside the current transaction: delivered on commit,
-    never for a change that was rolled back; equal notices of one transaction arrive once."""
-    payload = json.dumps({"project": project_id, "iteration": iteration_id, "what": what})
+    never for a change that was rolled back; equal notices of one transaction arrive once.
+
+    A notice with a ``topic`` goes only to those with a ticket for it: what one person waits for is no
+    news to everybody else."""
+    notice = {"project": project_id, "iteration": iteration_id, "what": what}
+    payload = json.dumps(notice | {"topic": topic} if topic else notice)
     with connection.cursor() as cursor:
         cursor.execute("select pg_notify(%s, %s)", [CHANNEL, payload])
 
 
-def ticket_for(*, project_id: int, iteration_id: int | None = None) -> str:
-    """Leave to hear one project's events, or one iteration's. Give it only after the access check."""
-    return _signer.sign(f"{project_id}.{iteration_id or 0}")
+Wanted = tuple[int, int, str]  # project, iteration (0: any), topic ("": what has none)
 
 
-def _read_ticket(ticket: str) -> tuple[int, int]:
-    project, iteration = _signer.unsign(ticket, max_age=TICKET_LIFE).split(".")
-    return int(project), int(iteration)
+def ticket_for(*, project_id: int, iteration_id: int | None = None, topic: str = "") -> str:
+    """Leave to hear one project's events, or one iteration's, or those of one topic (letters, digits and
+    hyphens). Give it only after the access check."""
+    return _signer.sign(f"{project_id}.{iteration_id or 0}.{topic}")
+
+
+def _read_ticket(ticket: str) -> Wanted:
+    project, iteration, topic = _signer.unsign(ticket, max_age=TICKET_LIFE).split(".")
+    return int(project), int(iteration), topic
 
 
 class Hub:
     """The streams of this process and the one connection that feeds them."""
 
     def __init__(self) -> None:
-        self._clients: dict[asyncio.Queue[str], tuple[int, int]] = {}
+        self._clients: dict[asyncio.Queue[str], Wanted] = {}
         self._listener: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def subscribed(self, project: int, iteration: int) -> AsyncIterator[asyncio.Queue[str]]:
+    async def subscribed(
+        self, project: int, iteration: int, topic: str = ""
+    ) -> AsyncIterator[asyncio.Queue[str]]:
         """A queue of notices, bounded. The first client starts the listener, the last one stops it."""
         queue: asyncio.Queue[str] = asyncio.Queue(WAITING_EVENTS)
-        self._clients[queue] = (project, iteration)
+        self._clients[queue] = (project, iteration, topic)
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
         try:
@@ -80,12 +90,12 @@ class Hub:
     def publish(self, payload: str) -> None:
         try:
             notice = json.loads(payload)
-            project, iteration = notice["project"], notice.get("iteration")
+            project, iteration, topic = notice["project"], notice.get("iteration"), notice.get("topic", "")
         except (ValueError, KeyError, TypeError):
             log.warning("event_unreadable", payload=payload[:200])
             return
-        for queue, (wanted_project, wanted_iteration) in list(self._clients.items()):
-            if project == wanted_project and wanted_iteration in (0, iteration):
+        for queue, (wanted_project, wanted_iteration, wanted_topic) in list(self._clients.items()):
+            if (project, topic) == (wanted_project, wanted_topic) and wanted_iteration in (0, iteration):
                 self._put(queue, payload)
 
     @staticmethod
@@ -141,7 +151,7 @@ def with_events(django_app: App, hub: Hub | None = None) -> App:
 
 async def _stream(hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
     try:
-        project, iteration = _read_ticket(scope["path"].removeprefix(PREFIX).rstrip("/"))
+        project, iteration, topic = _read_ticket(scope["path"].removeprefix(PREFIX).rstrip("/"))
     except SignatureExpired:
         return await _refuse(send, 410, "This ticket has run out; reload the page.")
     except (BadSignature, ValueError):
@@ -156,7 +166,7 @@ async def _stream(hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_disconnected(receive))
     try:
-        async with hub.subscribed(project, iteration) as queue:
+        async with hub.subscribed(project, iteration, topic) as queue:
             await _pump(queue, gone, send)
     finally:
         gone.cancel()

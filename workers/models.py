@@ -29,12 +29,14 @@ def engine_with(version: Any) -> Any:
         RegistryError: the adapter is missing, or the files are not those that were registered.
         ArtifactError, CanaryError: the adapter is damaged, or changes nothing.
     """
+    from workers.alternatives import Interlude
     from workers.engines import engine_for
 
     if version.base not in _engines:
         _engines.clear()  # one base at a time: a model worker owns its memory
         _checked.clear()
         _engines[version.base] = engine_for(base_path(version.base))
+        _engines[version.base].between = Interlude(version.base)
     engine = _engines[version.base]
     if version.name not in _checked:
         _check(engine, version)

@@ -13,17 +13,25 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
-from workers import leaving
+from workers import alternatives, leaving
 from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 
 log = structlog.get_logger()
+MODEL = "model"  # the queue whose workers hold an engine
 
 
 @shared_task(name="workers.look")
 def look(queue: str) -> None:
-    """Claim and do units of ``queue`` until none is free, or this worker is told to end."""
+    """Claim and do units of ``queue`` until none is free, or this worker is told to end.
+
+    A person who waits for alternatives comes before any unit that needs the model.
+    """
     close_old_connections()
-    while not leaving.asked() and (unit := patiently(lambda: unit_claim(queue=queue))) is not None:
+    while not leaving.asked():
+        if queue == MODEL and patiently(alternatives.take):
+            continue
+        if (unit := patiently(lambda: unit_claim(queue=queue))) is None:
+            break
         work(unit.pk, unit.token, unit.kind)
     close_old_connections()
 

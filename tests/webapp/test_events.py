@@ -120,6 +120,23 @@ def test_an_iterations_page_hears_that_iteration_only():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_one_person_waits_for_is_no_news_to_others():
+    async def scene():
+        app = with_events(django_app)
+        async with listening(app, ticket_for(project_id=7, topic="a-1")) as mine:
+            page = Stream(app, f"/events/{ticket_for(project_id=7)}")
+            await page.start()
+            await say({"project": 7, "iteration": None, "what": "regeneration", "topic": "b-2"})
+            await say({"project": 7, "iteration": None, "what": "stage"})
+            await say({"project": 7, "iteration": None, "what": "regeneration", "topic": "a-1"})
+            assert (await mine.news())["topic"] == "a-1"
+            assert (await page.news())["what"] == "stage"
+            await page.leave()
+
+    play(scene())
+
+
+@pytest.mark.django_db(transaction=True)
 def test_many_clients_share_one_connection_and_the_last_one_closes_it():
     async def count():
         async with await database() as asking:

@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webapp.accounts.models import User
-from webapp.annotate import selectors, services
+from webapp.annotate import alternatives, selectors, services
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
-from webapp.annotate.models import Annotation, Assignment
+from webapp.annotate.models import Annotation, Assignment, Regeneration
 from webapp.annotate.schema import (
     AnsweredOut,
     ConflictOut,
@@ -27,6 +27,8 @@ from webapp.annotate.schema import (
     LeaseOut,
     NextIn,
     NextOut,
+    RegenerateIn,
+    RegenerationOut,
     ReviseIn,
     SkipIn,
     SubmitIn,
@@ -45,7 +47,7 @@ def _person(request: Request) -> User:
 
 
 def _route(
-    *, method: str, takes: type[serializers.Serializer] | None, gives: Any, summary: str
+    *, method: str, takes: type[serializers.Serializer] | None, gives: Any, summary: str, code: int = 200
 ) -> Callable[..., Any]:
     """A JSON route: checks the body, turns the services' errors into 400, 404 and 409."""
 
@@ -66,10 +68,14 @@ def _route(
             except AnnotateConflict as error:
                 answer = {"code": error.code, "detail": str(error), **error.data}
                 return Response(answer, status=status.HTTP_409_CONFLICT)
-            except (Assignment.DoesNotExist, Annotation.DoesNotExist) as error:
+            except (
+                Assignment.DoesNotExist,
+                Annotation.DoesNotExist,
+                Regeneration.DoesNotExist,
+            ) as error:
                 raise Http404 from error
 
-        replies = {200: gives, 400: _INVALID, 404: _MISSING, 409: _CONFLICT}
+        replies = {code: gives, 400: _INVALID, 404: _MISSING, 409: _CONFLICT}
         return extend_schema(summary=summary, request=takes, responses=replies, tags=["annotate"])(
             api_view([method])(checked)
         )
@@ -116,6 +122,39 @@ def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
 def skip(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     claim = services.assignment_release(user=_person(request), token=token, reason=body["reason"])
     return Response({"lease_seconds": selectors.lease_seconds(claim)})
+
+
+@_route(
+    method="POST",
+    takes=RegenerateIn,
+    gives=RegenerationOut,
+    summary="Ask the model for other ways to go on from a step",
+    code=status.HTTP_202_ACCEPTED,
+)
+def regenerate(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    asked = services.regeneration_ask(
+        user=_person(request),
+        token=token,
+        step=body["step"],
+        count=body["count"],
+        corrections=body["prefix_corrections"],
+    )
+    return Response(_regeneration(request, asked), status=status.HTTP_202_ACCEPTED)
+
+
+@_route(method="GET", takes=None, gives=RegenerationOut, summary="How far alternatives have come")
+def regeneration(request: Request, pk: UUID, *, body: dict[str, Any]) -> Response:
+    return Response(_regeneration(request, alternatives.regeneration_for(_person(request), pk)))
+
+
+@_route(method="POST", takes=None, gives=RegenerationOut, summary="Alternatives are not wanted any more")
+def regeneration_cancel(request: Request, pk: UUID, *, body: dict[str, Any]) -> Response:
+    return Response(_regeneration(request, services.regeneration_cancel(user=_person(request), pk=pk)))
+
+
+def _regeneration(request: Request, row: Regeneration) -> dict[str, Any]:
+    checked = alternatives.checked_for(_person(request), row)
+    return alternatives.regenerations_shown([row], checked=checked)[0]
 
 
 @_route(method="PUT", takes=ReviseIn, gives=AnsweredOut, summary="Change one's own answer")

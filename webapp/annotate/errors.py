@@ -6,7 +6,8 @@ from typing import Any
 class AnnotateConflict(Exception):
     """The request was understood but the world has moved on. The draft is always kept.
 
-    ``code``: lease_lost | task_closed | already_answered | draft_conflict | revision_conflict | key_reused.
+    ``code``: lease_lost | task_closed | already_answered | draft_conflict | revision_conflict | key_reused;
+    where alternatives are asked for: not_here | no_champion | asked_enough.
     ``data`` is what the caller needs to resolve it (for a draft conflict: the newer draft).
     """
 

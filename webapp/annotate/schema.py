@@ -2,7 +2,7 @@
 
 from rest_framework import serializers as s
 
-from webapp.annotate.models import Annotation, TaskKind
+from webapp.annotate.models import Annotation, Regeneration, TaskKind
 
 
 class NextIn(s.Serializer):
@@ -35,6 +35,47 @@ class ReviseIn(s.Serializer):
 
 class SkipIn(s.Serializer):
     reason = s.CharField(max_length=200, allow_blank=True, default="")
+
+
+class RegenerateIn(s.Serializer):
+    step = s.IntegerField(min_value=0, help_text="The first step to write anew, counted from 0.")
+    count = s.IntegerField(min_value=1, default=3, help_text="How many alternatives.")
+    prefix_corrections = s.DictField(
+        child=s.CharField(max_length=4000, allow_blank=True),
+        default=dict,
+        help_text="Earlier step -> its text as the person corrected it.",
+    )
+
+    def validate_prefix_corrections(self, value: dict[str, str]) -> dict[int, str]:
+        if not all(key.isascii() and key.isdigit() for key in value):
+            raise s.ValidationError("The keys are numbers of steps, counted from 0.")
+        return {int(key): text for key, text in value.items()}
+
+
+class AlternativeOut(s.Serializer):
+    response = s.UUIDField(help_text="To rate or choose it: a branch of the answer.")
+    steps = s.ListField(child=s.CharField(), help_text="From the step asked for on.")
+    html = s.ListField(child=s.CharField(), help_text="The same, marked up and sanitised.")
+    text = s.CharField()
+    finish = s.CharField(help_text="stop, or length when the model ran out of tokens.")
+    times = s.IntegerField(help_text="How often the model wrote this text.")
+    same_step = s.BooleanField(help_text="It begins with the original step again.")
+    verdict = s.CharField(allow_null=True, help_text="The checker's; null where policy hides it.")
+
+
+class RegenerationOut(s.Serializer):
+    id = s.UUIDField()
+    step = s.IntegerField()
+    count = s.IntegerField()
+    state = s.ChoiceField(Regeneration.State.choices)
+    position = s.IntegerField(help_text="How many requests come before it.")
+    words = s.CharField(help_text="The wait in words; empty when it is over.")
+    items = AlternativeOut(many=True, help_text="When done: what was written, each text once.")
+    partial = s.ListField(  # type: ignore[assignment]  # a field, whatever the base class has of this name
+        child=s.CharField(), help_text="While it is written: the texts so far."
+    )
+    error = s.CharField()
+    live = s.CharField(help_text="Address of the stream of news about it; empty when it is over.")
 
 
 class StepOut(s.Serializer):
@@ -101,6 +142,7 @@ class ItemOut(s.Serializer):
     critiques = ReviewedCritiqueOut(many=True, help_text="Of a critique review, in display order; else [].")
     guidelines = GuidelinesOut(allow_null=True)
     draft = DraftShown(allow_null=True)
+    regenerations = RegenerationOut(many=True, help_text="Alternatives this person asked for.")
 
 
 class NextOut(s.Serializer):
@@ -125,7 +167,17 @@ class AnsweredOut(s.Serializer):
 
 class ConflictOut(s.Serializer):
     code = s.ChoiceField(
-        ["lease_lost", "task_closed", "already_answered", "draft_conflict", "revision_conflict", "key_reused"]
+        [
+            "lease_lost",
+            "task_closed",
+            "already_answered",
+            "draft_conflict",
+            "revision_conflict",
+            "key_reused",
+            "not_here",
+            "no_champion",
+            "asked_enough",
+        ]
     )
     detail = s.CharField()
     draft = DraftShown(required=False, help_text="draft_conflict only: the newer draft.")

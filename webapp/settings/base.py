@@ -183,6 +183,7 @@ SPECTACULAR_SETTINGS = {
 
 # How long a claim lasts without a heartbeat, in seconds.
 WORK_UNIT_LEASE = env.int("WHETSTONE_LEASE", default=60)
+REGENERATION_LEASE = env.int("WHETSTONE_REGENERATION_LEASE", default=15)  # somebody waits: found dead soon
 ASSIGNMENT_LEASE = env.int("WHETSTONE_ASSIGNMENT_LEASE", default=15 * 60)
 
 structlog.configure(

@@ -53,3 +53,20 @@ def test_each_continues_the_corrected_prefix_and_is_checked():
     assert [s.verdict for s in trace.scores] == [Verdict.RIGHT, Verdict.WRONG]
     assert len({r.seed for r in trace.responses}) == 2
     assert engine.batches[0][0].prefix == good
+
+
+def test_where_all_say_the_same_it_is_asked_once_more_and_hotter():
+    said = iter(["yes", " yes", "yes", "so", "yes"])
+    engine = ScriptedEngine(lambda _, __: f"4. {next(said)}\nAnswer: 5")
+    (trace,) = run_method(
+        alternatives(GIVEN, 3, 3, {}),
+        [PROMPT],
+        engine,
+        Sampling(temperature=0.8),
+        dialect=CHAT,
+        model_name="m",
+        run_key="regeneration/1",
+    )
+    assert [(r.n, round(r.sampling.temperature, 2)) for (r,) in engine.batches] == [(3, 0.8), (2, 1.6)]
+    assert len(trace.responses) == 5
+    assert len({r.seed for r in trace.responses}) == 5

@@ -12,10 +12,22 @@ from webapp.annotate.services.claims import (
     assignments_sweep,
 )
 from webapp.annotate.services.drafts import draft_save
+from webapp.annotate.services.regeneration import (
+    RegenerationLost,
+    regeneration_ask,
+    regeneration_cancel,
+    regeneration_claim,
+    regeneration_fail,
+    regeneration_finish,
+    regeneration_heartbeat,
+    regeneration_release,
+    regenerations_sweep,
+)
 from webapp.annotate.services.review import adjudicate, answer_reject, answer_send_back, answers_accept
 from webapp.annotate.services.tasks import tasks_close, tasks_create
 
 __all__ = [
+    "RegenerationLost",
     "adjudicate",
     "annotation_revise",
     "annotation_submit",
@@ -28,6 +40,14 @@ __all__ = [
     "assignments_hand_back",
     "assignments_sweep",
     "draft_save",
+    "regeneration_ask",
+    "regeneration_cancel",
+    "regeneration_claim",
+    "regeneration_fail",
+    "regeneration_finish",
+    "regeneration_heartbeat",
+    "regeneration_release",
+    "regenerations_sweep",
     "tasks_close",
     "tasks_create",
 ]

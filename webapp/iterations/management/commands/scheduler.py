@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
-from webapp.annotate.services import assignments_sweep
+from webapp.annotate.services import assignments_sweep, regenerations_sweep
 from webapp.annotate.services.searching import search_fill, search_mend
 from webapp.iterations.services import open_iterations_tick, units_sweep
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             open_iterations_tick,
             units_sweep,
             lambda: assignments_sweep(now=timezone.now()),
+            lambda: regenerations_sweep(now=timezone.now()),
             search_fill,
             self.mend,
         )
