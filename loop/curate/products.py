@@ -102,6 +102,21 @@ def makes(
         counts[Product.CRITIC_ROW] = int(_critic_row(marks, first_error, verdict))
         counts[Product.STEP_LABELS] = sum(mark is not None for mark in marks)
     counts[Product.CALIBRATION] = int(model_critique_present and _decided(first_error, verdict))
+    return _worded(counts, words)
+
+
+def tally(made: Iterable[Made]) -> list[Count]:
+    """The same of what was derived."""
+    counts: dict[Product, int] = dict.fromkeys(Product, 0)
+    words = dict(_ONE_AND_MANY)
+    for one in made:
+        counts[one.product] += one.count
+        if one.data.get("kind") == "backtrack":
+            words[Product.TRAJECTORY] = BACKTRACK
+    return _worded(counts, words)
+
+
+def _worded(counts: Mapping[Product, int], words: Mapping[Product, tuple[str, str]]) -> list[Count]:
     return [
         Count(product, count, f"{count} {words[product][count != 1]}")
         for product, count in counts.items()
