@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -18,7 +16,6 @@ from webapp.projects.compare import lines_compared
 from webapp.projects.forms import GuidelineExamples, GuidelinesForm
 from webapp.projects.models import GuidelineVersion, Project, Role
 from webapp.projects.permissions import at_least
-from webapp.projects.rich import rich
 
 NAMED = 50  # people listed by name
 
@@ -28,10 +25,6 @@ def _version(project: Project, number: int) -> GuidelineVersion:
     if found is None:
         raise Http404(f"{project} has no guidelines version {number}.")
     return found
-
-
-def _shown(text: str, examples: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"html": rich(text), "examples": [{**e, "html": rich(e["text"])} for e in examples]}
 
 
 @project_page()
@@ -47,7 +40,7 @@ def guidelines(request: SignedInRequest, project: Project, number: int | None = 
         "project": project,
         "version": version,
         "newest": newest,
-        "shown": _shown(version.text, version.examples) if version else None,
+        "shown": version,
         "versions": [(v, given.get(v.pk, 0)) for v in versions],
         "may_lead": may_lead,
         "read": version is not None and selectors.guidelines_read_by(version, request.user),
@@ -111,7 +104,9 @@ def guidelines_write(request: SignedInRequest, project: Project) -> HttpResponse
         data = _one_row_more(request.POST) if action == "row" else request.POST
     start = {"text": newest.text if newest else ""}
     form = GuidelinesForm(data, initial=start)
-    examples = GuidelineExamples(data, prefix="e", initial=newest.examples if newest else [])
+    # With data no initial: a row as it was in the newest version is a row all the same.
+    before = newest.examples if newest and data is None else None
+    examples = GuidelineExamples(data, prefix="e", initial=before)
     context = {"project": project, "form": form, "examples": examples, "newest": newest}
     if request.method != "POST" or action == "row":
         form.errors.clear()
@@ -120,7 +115,9 @@ def guidelines_write(request: SignedInRequest, project: Project) -> HttpResponse
         return render(request, "projects/guidelines_write.html", context, status=422)
     text, rows = form.cleaned_data["text"], examples.rows()
     if action == "preview":
-        return render(request, "projects/guidelines_write.html", context | {"preview": _shown(text, rows)})
+        return render(
+            request, "projects/guidelines_write.html", context | {"preview": {"text": text, "examples": rows}}
+        )
     if newest and newest.text.strip() == text.strip() and newest.examples == rows:
         messages.info(request, _("Nothing is changed, so there is no new version."))
     else:
