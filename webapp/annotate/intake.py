@@ -1,4 +1,4 @@
-"""Lines of a file, read by a format and made ready to be stored: the half of an import that needs no database.
+"""Lines of a file, read by a format and made ready to be stored: the half of an import without a database.
 
 It runs in a process of its own beside the database's work, so nothing here knows Django: what comes out are
 plain lists of bytes. Everything is derived from the line itself; a response's id is too, so that the same
@@ -51,7 +51,9 @@ class Intake:
     prompts: list[bytes] = field(default_factory=list)
     responses: list[tuple[tuple[bytes, bytes], ...]] = field(default_factory=list)  # (id, the rest)
     tasks: list[bytes] = field(default_factory=list)
-    answers: list[tuple[Answer | None, tuple[str, ...]]] = field(default_factory=list)  # with the steps' texts
+    answers: list[tuple[Answer | None, tuple[str, ...]]] = field(
+        default_factory=list
+    )  # with the steps' texts
 
 
 def take_in(data: bytes, first_line: int, order: Order) -> Intake:
@@ -110,9 +112,7 @@ def _take(number: int, item: TaskItem, order: Order, done: Intake) -> None:
         done.answers.append((item.answer, texts))
 
 
-def _response(
-    project: int, sha: str, text: str, spans: Sequence[tuple[int, int]]
-) -> tuple[bytes, bytes]:
+def _response(project: int, sha: str, text: str, spans: Sequence[tuple[int, int]]) -> tuple[bytes, bytes]:
     cut = orjson.dumps([(start, end, None, None) for start, end in spans])
     body = text.encode()
     return response_id(project, sha, body, cut), copying.raw(body) + copying.jsonb(cut)
@@ -123,12 +123,15 @@ def response_id(project: int, sha: str, text: bytes, spans: bytes) -> bytes:
     digest = hashlib.sha1(
         RESPONSES.bytes + b"%d/%s/%s/" % (project, sha.encode(), spans) + text, usedforsecurity=False
     ).digest()
-    return b"%s%c%c%c%s" % (
-        digest[:6],
-        digest[6] & 0x0F | 0x50,  # version 5
-        digest[7],
-        digest[8] & 0x3F | 0x80,  # of the usual kind
-        digest[9:16],
+    return (
+        b"%s%c%c%c%s"
+        % (
+            digest[:6],
+            digest[6] & 0x0F | 0x50,  # version 5
+            digest[7],
+            digest[8] & 0x3F | 0x80,  # of the usual kind
+            digest[9:16],
+        )
     )
 
 

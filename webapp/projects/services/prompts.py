@@ -204,10 +204,15 @@ def _from_record(line: int, record: records.Prompt) -> _Incoming:
     )
 
 
-def _store(project: Project, batch: list[_Incoming], report: ImportReport) -> None:
-    """Insert what is new of one batch, inside the caller's transaction."""
+def imports_wait(project: Project) -> None:
+    """Wait until no other transaction adds prompts to the project, and let none until this one ends."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_IMPORTS, project.pk])
+
+
+def _store(project: Project, batch: list[_Incoming], report: ImportReport) -> None:
+    """Insert what is new of one batch, inside the caller's transaction."""
+    imports_wait(project)
     report.read += len(batch)
     here = set(
         Prompt.objects.filter(project=project, content_sha__in={p.sha for p in batch}).values_list(
