@@ -9,6 +9,8 @@ from django.db import transaction
 
 from loop.domains.arithmetic.generate import project_prompts
 from webapp.accounts.models import User
+from webapp.annotate.models import TaskKind
+from webapp.annotate.services.queues import queue_set
 from webapp.projects.models import Project
 from webapp.projects.services import guidelines_add, project_create, prompts_add
 from webapp.registry.services import base_register
@@ -20,8 +22,18 @@ Read the question, then each step. Mark a step **good** when it is right and bri
 **neutral** when it is true but adds nothing, and **wrong** when anything in it is false.
 
 At the first wrong step press `b`: what follows is left unjudged. If you can, correct that one step.
-The overall verdict is *right* only when the final answer is right.
+The overall verdict is *right* only when the final answer is right. A step you cannot judge is *unsure*.
 """
+EXAMPLES = [
+    {"text": "2 boxes of 6 pens : 2 * 6 = 12", "mark": 1, "why": "True, and the next step needs it."},
+    {"text": "There are pens in the boxes.", "mark": 0, "why": "True, but no step towards the answer."},
+    {"text": "12 pens and 3 more : 12 + 3 = 16", "mark": -1, "why": "12 + 3 is 15."},
+]
+ERROR_KINDS = ["wrong sum", "wrong numbers", "misread question", "step left out", "wrong answer line"]
+CRITERIA = [
+    {"key": "clear", "label": "Clear", "kind": "rating", "help": "1: hard to follow, 5: plain."},
+    {"key": "complete", "label": "Complete", "kind": "yesno", "help": "No step is left out."},
+]
 
 
 @transaction.atomic
@@ -42,7 +54,9 @@ def project_ensure(seed: int | None = None) -> tuple[Project, bool]:
     prompts_add(
         project=project, records=project_prompts() if seed is None else project_prompts(seed=seed), by=admin
     )
-    guidelines_add(project=project, text=GUIDELINES, by=admin)
+    guidelines_add(project=project, text=GUIDELINES, examples=EXAMPLES, by=admin)
+    queue_set(project=project, kind=TaskKind.STEP_CRITIQUE, by=admin, error_kinds=ERROR_KINDS)
+    queue_set(project=project, kind=TaskKind.PREFERENCE, by=admin, criteria=CRITERIA)
     base_register(project=project)
     project.refresh_from_db()
     return project, True
