@@ -33,6 +33,14 @@ class ReviseIn(s.Serializer):
     revision = s.IntegerField(min_value=1, help_text="The revision this writer saw.")
 
 
+class FlagIn(s.Serializer):
+    note = s.CharField(max_length=2000, help_text="For the lead's inbox.")
+
+
+class FlagOut(s.Serializer):
+    flag = s.IntegerField()
+
+
 class SkipIn(s.Serializer):
     reason = s.CharField(max_length=200, allow_blank=True, default="")
 
@@ -75,6 +83,7 @@ class RegenerationOut(s.Serializer):
         child=s.CharField(), help_text="While it is written: the texts so far."
     )
     error = s.CharField()
+    url = s.CharField(help_text="Where to look again; with /cancel after it, where to take it back.")
     live = s.CharField(help_text="Address of the stream of news about it; empty when it is over.")
 
 
@@ -122,11 +131,50 @@ class GuidelinesOut(s.Serializer):
     text = s.CharField(help_text="Markdown.")
     html = s.CharField()
     examples = s.ListField(child=s.DictField(), help_text="Worked examples: text, mark, why.")
+    read = s.BooleanField(help_text="Whether the person said so of this version.")
+
+
+class TodayOut(s.Serializer):
+    answers = s.IntegerField(help_text="Given today in this project; the day is UTC's.")
+    seconds = s.IntegerField(help_text="Spent on them.")
+    quota = s.IntegerField(allow_null=True, help_text="Answers per person and day; null: no limit.")
+
+
+class NoteOut(s.Serializer):
+    author = s.CharField()
+    text = s.CharField()
+    at = s.DateTimeField()
+
+
+class ReturnedOut(s.Serializer):
+    annotation = s.IntegerField(help_text="Save to `annotations/<pk>`.")
+    revision = s.IntegerField()
+    payload = s.DictField()
+    outcome = s.ChoiceField(Annotation.Outcome.choices)
+    notes = NoteOut(many=True)
+
+
+class GoldOut(s.Serializer):
+    agrees = s.BooleanField()
+    expected = s.DictField(help_text="The known answer.")
+    words = s.CharField()
 
 
 class DraftShown(s.Serializer):
     payload = s.DictField()
     revision = s.IntegerField()
+
+
+class CriterionOut(s.Serializer):
+    key = s.CharField()
+    label = s.CharField()  # type: ignore[assignment]  # a field, whatever the base class has of this name
+    kind = s.ChoiceField(["rating", "yesno"])
+    help = s.CharField(required=False)
+
+
+class QueueOut(s.Serializer):
+    error_kinds = s.ListField(child=s.CharField(), help_text="What a wrong step may be called.")
+    criteria = CriterionOut(many=True, help_text="What each response of a comparison is rated by.")
 
 
 class ItemOut(s.Serializer):
@@ -140,6 +188,7 @@ class ItemOut(s.Serializer):
     responses = ResponseOut(many=True, help_text="In display order.")
     model_critique = ModelCritiqueOut(allow_null=True)
     critiques = ReviewedCritiqueOut(many=True, help_text="Of a critique review, in display order; else [].")
+    queue = QueueOut()
     guidelines = GuidelinesOut(allow_null=True)
     draft = DraftShown(allow_null=True)
     regenerations = RegenerationOut(many=True, help_text="Alternatives this person asked for.")
@@ -147,7 +196,8 @@ class ItemOut(s.Serializer):
 
 class NextOut(s.Serializer):
     item = ItemOut(allow_null=True, help_text="Null: nothing waits for you.")
-    waiting = s.IntegerField(help_text="Further tasks that wait for you, counted up to 1000.")
+    waiting = s.IntegerField(help_text="Further tasks that wait for you: up to 20 counted, else estimated.")
+    why = s.ChoiceField(["", "quota"], help_text="Why nothing came: quota, today's is reached.")
 
 
 class DraftOut(s.Serializer):
@@ -159,10 +209,15 @@ class LeaseOut(s.Serializer):
     lease_seconds = s.IntegerField()
 
 
-class AnsweredOut(s.Serializer):
+class RevisedOut(s.Serializer):
     annotation = s.IntegerField()
     revision = s.IntegerField()
     outcome = s.ChoiceField(Annotation.Outcome.choices)
+
+
+class AnsweredOut(RevisedOut):
+    gold = GoldOut(allow_null=True, help_text="How it compares with the known answer, where that is told.")
+    today = TodayOut()
 
 
 class ConflictOut(s.Serializer):

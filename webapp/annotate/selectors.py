@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from loop.records import Author
 from webapp.accounts.models import User
+from webapp.annotate.items import item_of as item_of
+from webapp.annotate.items import lease_seconds as lease_seconds
 from webapp.annotate.models import AnnotationTask, Assignment, Queue, TaskKind, TaskPurpose, TaskState
 from webapp.annotate.payload import Beside
 from webapp.projects.models import GuidelineVersion, Project, Role
-from webapp.projects.rich import marked_up, rich
 from webapp.traces.models import Critique, Response
 
 if TYPE_CHECKING:  # iterations lie above annotate
@@ -179,96 +180,7 @@ def response_ids(task: AnnotationTask) -> list[UUID]:
     return list(task.response_ids) if task.response_id is None else [task.response_id]
 
 
-def item_of(assignment: Assignment) -> dict[str, Any]:
-    """Everything the annotation page shows for one claim, ready for JSON. Constant number of queries.
-
-    Model and sampling settings are left out on purpose: they would bias a comparison.
-    """
-    task, draft, guide = assignment.task, getattr(assignment, "draft", None), assignment.guideline_version
-    return {
-        "token": str(assignment.token),
-        "task": task.pk,
-        "kind": task.kind,
-        "iteration": task.iteration.number if task.iteration else None,
-        "lease_seconds": lease_seconds(assignment),
-        "prompt": {
-            "text": task.prompt.text,
-            "html": marked_up(task.prompt.text),
-            "messages": task.prompt.messages,
-        },
-        "reference": task.prompt.reference if assignment.shown.get("reference") else None,
-        "responses": _responses_in_order(assignment),
-        "model_critique": _critique_shown(assignment),
-        "critiques": _critiques_in_order(assignment),
-        "guidelines": _guidelines_shown(guide),
-        "draft": {"payload": draft.payload, "revision": draft.revision} if draft else None,
-        "regenerations": _alternatives_shown(assignment),
-    }
-
-
-def _alternatives_shown(assignment: Assignment) -> list[dict[str, Any]]:
-    """What this person asked the model for; no query for the many who asked for nothing."""
-    if not assignment.shown.get("alternatives"):
-        return []
-    from webapp.annotate import alternatives  # it reads through this module
-
-    mine = alternatives.regenerations_of(assignment.task_id, assignment.user_id)
-    return alternatives.regenerations_shown(mine, checked=alternatives.checker_seen(assignment))
-
-
-def lease_seconds(assignment: Assignment) -> int:
-    """Seconds left, not an hour on the clock: the browser's clock may be wrong."""
-    return max(0, round((assignment.lease_until - timezone.now()).total_seconds()))
-
-
-def _responses_in_order(assignment: Assignment) -> list[dict[str, Any]]:
-    task = assignment.task
-    ids = response_ids(task)
-    rows = {r.pk: r for r in Response.objects.filter(pk__in=ids)}
-    return [
-        {
-            "candidate": i,
-            "id": str(ids[i]),
-            "text": rows[ids[i]].text,
-            "finish": rows[ids[i]].finish,
-            "steps": [
-                {"index": s.index, "text": s.text, "html": marked_up(s.text)} for s in rows[ids[i]].steps
-            ],
-        }
-        for i in (assignment.order if task.kind == TaskKind.PREFERENCE else range(len(ids)))
-    ]
-
-
-def _guidelines_shown(guide: GuidelineVersion | None) -> dict[str, Any] | None:
-    if guide is None:
-        return None
-    return {
-        "pk": guide.pk,
-        "number": guide.number,
-        "text": guide.text,
-        "html": rich(guide.text),
-        "examples": guide.examples,
-    }
-
-
-def _critique_shown(assignment: Assignment) -> dict[str, Any] | None:
-    pk = assignment.shown.get("model_critique")
-    if pk is None:
-        return None
-    found = Critique.objects.filter(pk=pk).first()
-    return critique_json(found) if found else None
-
-
-def _critiques_in_order(assignment: Assignment) -> list[dict[str, Any]]:
-    """What a critique review is about, in display order; ``critique`` is the index to answer with."""
-    ids = assignment.task.critique_ids
-    if not ids:
-        return []
-    rows = Critique.objects.in_bulk(ids)
-    return [{"critique": i, **critique_json(rows[ids[i]])} for i in assignment.order]
-
-
-def critique_json(critique: Critique) -> dict[str, Any]:
-    """A critique as the pages show it. Who wrote it is left out: it would bias."""
-    fields = ("marks", "first_error", "verdict", "comments", "corrections", "text")
-    return {name: getattr(critique, name) for name in fields}
+def people_who_annotate(project: Project) -> QuerySet[User]:
+    """Members who may be asked, by name."""
+    may = User.objects.filter(memberships__project=project, memberships__role__in=MAY_ANNOTATE)
+    return may.order_by("username")
