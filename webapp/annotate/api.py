@@ -17,24 +17,28 @@ from rest_framework.response import Response
 from webapp.accounts.models import User
 from webapp.annotate import alternatives, selectors, services
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
+from webapp.annotate.items import item_of, lease_seconds
 from webapp.annotate.models import Annotation, Assignment, Regeneration
 from webapp.annotate.schema import (
     AnsweredOut,
     ConflictOut,
     DraftIn,
     DraftOut,
+    FlagIn,
+    FlagOut,
     InvalidOut,
     LeaseOut,
     NextIn,
     NextOut,
     RegenerateIn,
     RegenerationOut,
+    RevisedOut,
     ReviseIn,
     SkipIn,
     SubmitIn,
 )
 from webapp.projects.models import Project, Role
-from webapp.projects.selectors import project_for
+from webapp.projects.selectors import project_lean
 
 _CONFLICT = OpenApiResponse(ConflictOut, "The world has moved on; `code` says how. The draft is kept.")
 _INVALID = OpenApiResponse(InvalidOut, "One plain sentence per fault.")
@@ -85,7 +89,7 @@ def _route(
 
 @_route(method="POST", takes=NextIn, gives=NextOut, summary="Claim the next item, or resume the live one")
 def task_next(request: Request, slug: str, *, body: dict[str, Any]) -> Response:
-    project = project_for(_person(request), slug, Role.ANNOTATOR)
+    project = project_lean(_person(request), slug, Role.ANNOTATOR)
     return Response(next_item(_person(request), project, kind=body.get("kind"), besides=body.get("besides")))
 
 
@@ -94,8 +98,11 @@ def next_item(
 ) -> dict[str, Any]:
     """What the page shows: the claimed item (or null) and how many more wait."""
     claim = services.assignment_claim(user=user, project=project, kind=kind, besides=besides)
-    item = selectors.item_of(selectors.assignment_for(user, claim.token)) if claim else None
-    return {"item": item, "waiting": selectors.tasks_waiting_count(project=project, user=user)}
+    if claim is None:
+        why = "quota" if selectors.quota_reached(project=project, user=user, kind=kind) else ""
+        return {"item": None, "waiting": 0, "why": why}
+    waiting = selectors.tasks_waiting_count(project=project, user=user)
+    return {"item": item_of(claim), "waiting": waiting, "why": ""}
 
 
 @_route(method="PUT", takes=DraftIn, gives=DraftOut, summary="Save the draft")
@@ -109,7 +116,7 @@ def draft(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
 @_route(method="POST", takes=None, gives=LeaseOut, summary="Keep the claim alive")
 def heartbeat(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     claim = services.assignment_heartbeat(user=_person(request), token=token)
-    return Response({"lease_seconds": selectors.lease_seconds(claim)})
+    return Response({"lease_seconds": lease_seconds(claim)})
 
 
 @_route(method="POST", takes=SubmitIn, gives=AnsweredOut, summary="Submit the answer (safe to repeat)")
@@ -118,10 +125,16 @@ def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})
 
 
+@_route(method="POST", takes=FlagIn, gives=FlagOut, summary="Tell the lead something about an item")
+def flag(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
+    made = services.flag_raise(user=_person(request), token=token, note=body["note"])
+    return Response({"flag": made.pk})
+
+
 @_route(method="POST", takes=SkipIn, gives=LeaseOut, summary="Skip: give the item back, with a reason")
 def skip(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     claim = services.assignment_release(user=_person(request), token=token, reason=body["reason"])
-    return Response({"lease_seconds": selectors.lease_seconds(claim)})
+    return Response({"lease_seconds": lease_seconds(claim)})
 
 
 @_route(
@@ -157,7 +170,7 @@ def _regeneration(request: Request, row: Regeneration) -> dict[str, Any]:
     return alternatives.regenerations_shown([row], checked=checked)[0]
 
 
-@_route(method="PUT", takes=ReviseIn, gives=AnsweredOut, summary="Change one's own answer")
+@_route(method="PUT", takes=ReviseIn, gives=RevisedOut, summary="Change one's own answer")
 def annotation(request: Request, pk: int, *, body: dict[str, Any]) -> Response:
     made = services.annotation_revise(user=_person(request), pk=pk, **body)
     return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})

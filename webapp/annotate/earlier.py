@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from webapp.accounts.models import User
-from webapp.annotate import selectors
+from webapp.annotate.items import item_of
 from webapp.annotate.models import Annotation, Assignment, ReviewNote
 from webapp.projects.models import Project
 
@@ -24,8 +24,8 @@ def answer_for(user: User, project: Project, pk: int) -> Annotation:
 
 
 def item_of_answer(annotation: Annotation) -> dict[str, Any]:
-    """The item of `selectors.item_of` with ``returned``: the answer and the notes on it, newest last."""
-    item = selectors.item_of(_claim_of(annotation))
+    """The item of `items.item_of` with ``returned``: the answer and the notes on it, newest last."""
+    item = item_of(_claim_of(annotation))
     notes = annotation.notes.select_related("author").order_by("id")
     item["returned"] = {
         "annotation": annotation.pk,

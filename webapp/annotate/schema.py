@@ -191,7 +191,9 @@ class ItemOut(s.Serializer):
     queue = QueueOut()
     guidelines = GuidelinesOut(allow_null=True)
     draft = DraftShown(allow_null=True)
+    today = TodayOut()
     regenerations = RegenerationOut(many=True, help_text="Alternatives this person asked for.")
+    returned = ReturnedOut(allow_null=True, help_text="An earlier answer that is open to be changed.")
 
 
 class NextOut(s.Serializer):

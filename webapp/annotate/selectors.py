@@ -13,11 +13,17 @@ from django.utils import timezone
 
 from loop.records import Author
 from webapp.accounts.models import User
-from webapp.annotate.items import item_of as item_of
-from webapp.annotate.items import lease_seconds as lease_seconds
-from webapp.annotate.models import AnnotationTask, Assignment, Queue, TaskKind, TaskPurpose, TaskState
+from webapp.annotate.models import (
+    AnnotationTask,
+    Assignment,
+    DayCount,
+    Queue,
+    TaskKind,
+    TaskPurpose,
+    TaskState,
+)
 from webapp.annotate.payload import Beside
-from webapp.projects.models import GuidelineVersion, Project, Role
+from webapp.projects.models import Project, Role
 from webapp.traces.models import Critique, Response
 
 if TYPE_CHECKING:  # iterations lie above annotate
@@ -117,6 +123,18 @@ def _open_count(project: Project) -> int:
         project=project, purpose=TaskPurpose.LABEL, named=False, state=TaskState.OPEN, open_slots__gt=0
     )
     return tasks[:MOST_COUNTED].count()
+
+
+def quota_reached(*, project: Project, user: User, kind: str | None = None) -> bool:
+    """Whether this person has given as many answers today as every queue (or this one) allows."""
+    queues = Queue.objects.filter(project=project, **({"kind": kind} if kind else {}))
+    quotas = list(queues.values_list("daily_quota", flat=True))
+    if not quotas or None in quotas:
+        return False
+    days = DayCount.objects.filter(user=user, project=project, day=timezone.now().date())
+    given = days.values_list("answers", flat=True).first() or 0
+    live = Assignment.objects.filter(user=user, task__project=project, state=Assignment.State.ACTIVE).count()
+    return given + live >= max(quotas)
 
 
 def model_critique_of(response_id: UUID) -> Critique | None:

@@ -58,7 +58,24 @@ def project_for(user: User, slug: str, role: Role = Role.VIEWER) -> Project:
         PermissionDenied: a member whose role is below ``role``.
     """
     project = Project.objects.select_related("champion").filter(slug=slug).first()
-    held = role_of(user, project) if project else None
+    return _admitted(project, role_of(user, project) if project else None, role)
+
+
+_LEAN = """
+SELECT p.*, m.role AS held FROM projects_project p
+LEFT JOIN projects_membership m ON m.project_id = p.id AND m.user_id = %(user)s
+WHERE p.slug = %(slug)s
+"""
+
+
+def project_lean(user: User, slug: str, role: Role = Role.VIEWER) -> Project:
+    """`project_for` in one statement and without the champion, for routes that are called all the time."""
+    project = next(iter(Project.objects.raw(_LEAN, {"user": user.pk, "slug": slug})), None)
+    held = Role.ADMIN if user.is_superuser else getattr(project, "held", None)
+    return _admitted(project, Role(held) if held else None, role)
+
+
+def _admitted(project: Project | None, held: Role | None, role: Role) -> Project:
     if project is None or held is None:
         raise Http404("There is no such project, or you are not a member of it.")
     if not at_least(held, role):
