@@ -288,6 +288,10 @@ class Alarm:
     p_value: float | None = None
     person: Person | None = None
 
+    @property
+    def label(self) -> str:
+        return TaskKind(self.kind).label if self.kind else ""
+
 
 def alarms_of(kinds: Iterable[KindFigures]) -> list[Alarm]:
     """Coefficients that lie below `ALPHA_LOW` with their whole interval, and agreement that falls."""
@@ -297,10 +301,10 @@ def alarms_of(kinds: Iterable[KindFigures]) -> list[Alarm]:
             ends = line.figure.ci95
             if not line.share and ends and ends[1] < ALPHA_LOW:
                 alarms.append(
-                    Alarm("low", kind.label, line.key, line.figure.value, ends, line.figure.n, ALPHA_LOW)
+                    Alarm("low", kind.kind, line.key, line.figure.value, ends, line.figure.n, ALPHA_LOW)
                 )
         if falls(kind.trend):
-            alarms.append(Alarm("falls", kind.label, n=kind.trend.n, p_value=kind.trend.p_value))
+            alarms.append(Alarm("falls", kind.kind, n=kind.trend.n, p_value=kind.trend.p_value))
     return alarms
 
 

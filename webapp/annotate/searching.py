@@ -280,7 +280,7 @@ def _rows(ids: list[int], wanted: Wanted, only: User | None) -> list[Found]:
     given = _answers_of(only).filter(task__in=ids).select_related("user", "guideline_version").order_by("id")
     for answer in given:
         kind = tasks[answer.task_id].kind
-        answers[answer.task_id].append((answer, judgement(kind, answer.outcome, answer.payload)))
+        answers[answer.task_id].append((answer, _in_words(kind, answer)))
     flags: dict[int, int] = {}
     raised = Flag.objects.filter(task__in=ids, resolved_at=None, **({"author": only} if only else {}))
     for pk in raised.values_list("task_id", flat=True):
@@ -295,6 +295,13 @@ def _rows(ids: list[int], wanted: Wanted, only: User | None) -> list[Found]:
         )
         for pk in ids
     ]
+
+
+def _in_words(kind: str, answer: Annotation) -> str:
+    word = judgement(kind, answer.outcome, answer.payload)
+    if not word.isdigit():
+        return word
+    return f"{'response' if kind == TaskKind.PREFERENCE else 'critique'} {int(word) + 1} is better"
 
 
 _EXCERPTS = """

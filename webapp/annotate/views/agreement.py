@@ -55,6 +55,13 @@ def weeks_chart(weeks: Sequence[tuple[Any, Rate]]) -> Bands | None:
     )
 
 
+def _name(alarm: reads.Alarm) -> Any:
+    """The figure that an alarm is about; "" where it is about none."""
+    if alarm.name == "choice":
+        return CHOICES[TaskKind(alarm.kind)]
+    return NAMES[alarm.name][0] if alarm.name else ""
+
+
 @project_page()
 @require_GET
 def agreement(request: SignedInRequest, project: Project) -> HttpResponse:
@@ -82,7 +89,7 @@ def agreement(request: SignedInRequest, project: Project) -> HttpResponse:
             }
             for kind in kinds
         ],
-        "alarms": [(alarm, NAMES[alarm.name][0] if alarm.name else "") for alarm in alarms],
+        "alarms": [(alarm, _name(alarm)) for alarm in alarms],
         "cut": answers.cut,
         "most": MOST,
         "read": len(answers.rows),
