@@ -92,3 +92,50 @@ def signed_in(context: BrowserContext, live_server: Any, settled: None) -> Calla
         where.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
 
     return sign_in
+
+
+# ---- the annotation page: a project with three step critiques in it, and a person at work on the first ----
+
+
+@pytest.fixture
+def project():
+    from tests import factories as make
+
+    project = make.project_make(name="Word problems")
+    make.guidelines_make(project)
+    return project
+
+
+@pytest.fixture
+def tasks(project):
+    from tests import factories as make
+    from tests.browser.annotating import STEPS
+
+    iteration = make.iteration_make(project)
+    tasks = [make.task_make(iteration, *STEPS, priority=1 - n / 10, show_reference=True) for n in range(3)]
+    for task in tasks:
+        make.model_critique_make(task.response, marks=[1, 1, 1, 1], first_error=None, comments={})
+    return tasks
+
+
+@pytest.fixture
+def person(project):
+    """An annotator who has read the guidelines."""
+    from tests import factories as make
+    from webapp.projects.models import GuidelineRead
+
+    person = make.member_make(project)
+    GuidelineRead.objects.create(user=person, version=project.guidelines.get())
+    return person
+
+
+@pytest.fixture
+def at_work(page, live_server, signed_in, project, tasks, person):
+    from playwright.sync_api import expect
+
+    from tests.browser.annotating import cursor_at
+
+    signed_in(person)
+    page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
+    expect(cursor_at(page, 0)).to_be_visible()
+    return page

@@ -1,52 +1,16 @@
-"""Step critique by keyboard alone: judge, correct, submit, and the next item is there. Nothing is lost."""
-
-import re
+"""Step critique by keyboard alone: judge, correct, submit, and the next item is there."""
 
 import pytest
 from playwright.sync_api import expect
 
 from loop.records import Mark
 from tests import factories as make
-from webapp.annotate.models import Annotation, Assignment, Draft
+from tests.browser.annotating import STEPS, cursor_at, press
+from webapp.accounts.services import comfort_save
+from webapp.annotate.models import Annotation, Assignment
 from webapp.traces.models import Critique
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-STEPS = ("3 * 12 = 36", "24 + 36 = 50", "50 - 15 = 35", "Answer: 35")
-
-
-@pytest.fixture
-def project():
-    project = make.project_make(name="Word problems")
-    make.guidelines_make(project)
-    return project
-
-
-@pytest.fixture
-def tasks(project):
-    iteration = make.iteration_make(project)
-    tasks = [make.task_make(iteration, *STEPS, priority=1 - n / 10, show_reference=True) for n in range(3)]
-    for task in tasks:
-        make.model_critique_make(task.response, marks=[1, 1, 1, 1], first_error=None, comments={})
-    return tasks
-
-
-@pytest.fixture
-def person(project):
-    return make.member_make(project)
-
-
-@pytest.fixture
-def at_work(page, live_server, signed_in, project, tasks, person):
-    signed_in(person)
-    page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
-    expect(page.locator(".step-card[aria-current=step]")).to_contain_text(STEPS[0])
-    return page
-
-
-def press(page, *keys):
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def test_first_error_correction_comment_submit_next(at_work, tasks):
@@ -98,59 +62,116 @@ def test_what_follows_the_first_error_stays_unjudged_and_undo_reopens_it(at_work
     expect(page.locator(".step-card").first.locator(".mark")).to_have_text("+")
 
 
-def test_draft_is_on_the_server_within_a_second_and_survives_reload(at_work):
+def test_unsure_counts_as_rated_and_is_no_mark(at_work, tasks):
     page = at_work
-    press(page, "3", "2", "c")
-    page.keyboard.type("hm")
-    with page.expect_response(re.compile("/draft$"), timeout=1500):
-        pass
-    expect(page.locator("#saved")).to_contain_text("saved")
-    assert Draft.objects.get().payload["marks"] == [1, 0, None, None]
-    page.evaluate("localStorage.clear()")
-    page.reload()
+    press(page, "3", "4", "/", "3", "Enter")
+    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    answer = Annotation.objects.get().payload
+    assert (answer["marks"], answer["unsure"], answer["verdict"]) == ([1, None, None, 1], [1, 2], "unknown")
+
+
+def test_a_judgement_can_be_taken_back(at_work):
+    page = at_work
+    press(page, "3", "k", "0")
+    expect(page.locator(".step-card .mark").first).to_have_text("·")
+    expect(page.locator("[data-slot=progress]")).to_have_text("0 of 4 steps rated")
+
+
+def test_next_unrated_wraps_around(at_work):
+    page = at_work
+    press(page, "j", "3", "3", "n")
+    expect(cursor_at(page, 0)).to_be_visible()
+    press(page, "3", "n")
+    expect(cursor_at(page, 3)).to_be_visible()
+
+
+def test_undo_and_redo_bring_state_and_cursor(at_work):
+    page = at_work
+    press(page, "3", "2", "u")
+    expect(page.locator(".step-card .mark").nth(1)).to_have_text("·")
+    expect(cursor_at(page, 1)).to_be_visible()
+    press(page, "U")
     expect(page.locator(".step-card .mark").nth(1)).to_have_text("0")
-    expect(page.locator("textarea[name=comment-2]")).to_have_value("hm")
+    press(page, "U")
+    expect(page.locator("#notice")).to_contain_text("Nothing to redo")
+    press(page, "Control+z", "Control+z")
+    expect(page.locator(".step-card .mark").first).to_have_text("·")
+    press(page, "Control+y", "1", "U")  # a new act ends what could be redone
+    expect(page.locator("#notice")).to_contain_text("Nothing to redo")
 
 
-def test_offline_work_is_kept_and_sent_once(at_work, tasks, context):
+def test_a_visit_to_a_field_is_one_step_of_undo(at_work):
     page = at_work
-    page.wait_for_load_state("networkidle")  # the next item has been fetched
-    context.set_offline(True)
-    press(page, "a", "Enter")
-    expect(page.locator("#notice")).to_contain_text("cannot be reached")
-    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
-    assert Annotation.objects.count() == 0
-    context.set_offline(False)
-    expect(page.locator("#notice")).to_be_hidden()
-    page.wait_for_function(
-        "localStorage.getItem(Object.keys(localStorage).find(k => k.endsWith('outbox'))) === '[]'"
-    )
-    assert Annotation.objects.get().task_id == tasks[0].pk
+    press(page, "c")
+    page.keyboard.type("first words")
+    press(page, "Escape", "u")
+    expect(page.locator(".note-comment")).to_have_count(0)
+    press(page, "U")
+    expect(page.locator(".note-comment")).to_have_text("first words")
 
 
-def test_an_unsent_answer_goes_out_after_a_reload(at_work, tasks, context):
+def test_the_correction_is_shown_word_by_word(at_work, tasks):
     page = at_work
-    page.route(re.compile("/submit$"), lambda route: route.abort())
-    press(page, "a", "Enter")
-    expect(page.locator("#notice")).to_contain_text("cannot be reached")
-    page.unroute(re.compile("/submit$"))
-    page.reload()
+    press(page, "j", "e")
+    expect(page.locator("#correction")).to_have_value(STEPS[1])
+    page.keyboard.type("24 + 36 = 60")
+    expect(page.locator(".panel .diff del")).to_have_text(["50"])
+    expect(page.locator(".panel .diff ins")).to_have_text(["60"])
+    press(page, "Enter")
+    expect(page.locator(".step-card .diff ins")).to_have_text(["60"])
+    press(page, "Enter")
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
-    assert Annotation.objects.get().task_id == tasks[0].pk
+    answer = Annotation.objects.get().payload
+    assert answer["marks"] == [1, -1, None, None]
+    assert answer["corrections"] == {"1": "24 + 36 = 60"}
 
 
-def test_a_lost_reply_makes_no_second_answer(at_work, tasks):
+def test_a_correction_that_changes_nothing_is_none(at_work, tasks):
+    press(at_work, "j", "e", "Enter", "Enter")
+    expect(at_work.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    assert Annotation.objects.get().payload["corrections"] == {}
+
+
+def test_a_wrong_passage_by_words(at_work, tasks):
     page = at_work
-
-    def lose(route):
-        route.fetch()  # the server hears it
-        route.abort()  # the browser never learns
-
-    page.route(re.compile("/submit$"), lose, times=1)
-    press(page, "a", "Enter")
+    press(page, "j", "w", "End", "Shift+ArrowLeft")
+    expect(page.locator(".step-card mark.chosen")).to_have_text("= 50")
+    press(page, "ArrowRight", "Enter")
+    expect(page.locator(".step-card mark.passage")).to_have_text("50")
+    press(page, "w", "Enter", "Enter")
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
-    expect(page.locator("#notice")).to_be_hidden(timeout=8000)  # the repeat was taken
-    assert Annotation.objects.count() == 1
+    answer = Annotation.objects.get().payload
+    assert answer["spans"] == {"1": [[0, 2], [10, 12]]}
+    assert answer["first_error"] == 1
+
+
+def test_a_passage_is_left_or_unmarked(at_work):
+    page = at_work
+    press(page, "w", "Escape")
+    expect(page.locator(".step-card mark")).to_have_count(0)
+    press(page, "w", "Enter", "w", "Backspace")
+    expect(page.locator(".step-card mark")).to_have_count(0)
+
+
+def test_a_passage_by_mouse(at_work, tasks):
+    page = at_work
+    page.locator(".step-card").nth(1).locator(".step-text").dblclick(position={"x": 6, "y": 14})
+    page.locator("[data-slot=mark-selection]").click()
+    expect(page.locator(".step-card mark.passage")).to_have_text("24")
+    press(page, "Enter")
+    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    assert Annotation.objects.get().payload["spans"] == {"1": [[0, 2]]}
+
+
+def test_passages_are_counted_as_the_server_counts(page, live_server, signed_in, project, person):
+    """A character beyond the basic plane is one to the server and two to a script."""
+    make.task_make(make.iteration_make(project), "𝑥𝑥 𝑦 wrong", "Answer: 1")
+    signed_in(person)
+    page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
+    expect(cursor_at(page, 0)).to_be_visible()
+    press(page, "w", "End", "Enter", "Enter")
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    assert Annotation.objects.get().payload["spans"] == {"0": [[5, 10]]}
 
 
 def test_skip_and_set_aside_with_a_reason(at_work, tasks):
@@ -165,27 +186,63 @@ def test_skip_and_set_aside_with_a_reason(at_work, tasks):
     press(page, "Enter")
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[2].prompt.text)
     assert Annotation.objects.get(task=tasks[1]).outcome == "bad_problem"
-    press(page, "g", "Enter")
+    press(page, "3", "d")
+    page.keyboard.type("two readings")
+    press(page, "Enter")
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
-    assert Annotation.objects.get(task=tasks[2]).outcome == "give_up"
+    answer = Annotation.objects.get(task=tasks[2])
+    assert (answer.outcome, answer.payload["reason"]) == ("unsure", "two readings")
+    assert answer.payload["partial"]["marks"] == [1, None, None, None]
 
 
-def test_another_window_is_never_overwritten(at_work, person):
+def test_giving_up_needs_no_reason_and_escape_takes_it_back(at_work, tasks):
     page = at_work
-    page.wait_for_load_state("networkidle")
-    claim = Assignment.objects.get(user=person, task__priority=1.0)
-    theirs = {
-        "marks": [0, None, None, None],
-        "first_error": None,
-        "comments": {},
-        "corrections": {},
-        "cursor": 0,
-    }
-    Draft.objects.create(assignment=claim, payload={**theirs, "verdict": "", "confidence": None})
-    press(page, "3")
-    expect(page.locator("#notice")).to_contain_text("changed in another window")
-    page.get_by_role("button", name="Take the other version").press("Enter")
+    press(page, "g", "Escape", "3")
+    expect(page.locator(".step-card .mark").first).to_have_text("+")
+    press(page, "g", "Enter")
+    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    assert Annotation.objects.get().outcome == "give_up"
+
+
+def test_keys_of_ones_own(at_work, live_server, project, person, tasks):
+    page = at_work
+    comfort_save(user=person, changes={"keys": {"good": "g", "give_up": "G", "first_error": "F1"}})
+    page.reload()
+    expect(cursor_at(page, 0)).to_be_visible()
+    press(page, "3")  # means nothing any more
+    expect(page.locator(".step-card .mark").first).to_have_text("·")
+    press(page, "g", "F1", "?")
+    expect(page.locator(".step-card.first")).to_contain_text(STEPS[1])
+    expect(page.locator("#keys")).to_contain_text("F1 First error here")
+    press(page, "Escape", "Enter")
+    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    assert Annotation.objects.get().payload["marks"] == [1, -1, None, None]
+
+
+def test_keys_are_changed_on_the_settings_page(page, live_server, signed_in, person):
+    signed_in(person)
+    page.goto(f"{live_server.url}/settings/")
+    page.locator("#key-skip").focus()
+    press(page, "b")
+    expect(page.locator("#clash")).to_contain_text("b would be both")
+    press(page, "Delete")
+    expect(page.locator("#key-skip")).to_have_value("s")
+    expect(page.locator("#clash")).to_be_hidden()
+    press(page, "S")
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.locator(".messages")).to_contain_text("Saved")
+    person.refresh_from_db()
+    assert person.settings == {"keys": {"skip": "S"}}
+
+
+def test_without_going_on_by_itself(at_work, person):
+    page = at_work
+    comfort_save(user=person, changes={"advance": False})
+    page.reload()
+    expect(cursor_at(page, 0)).to_be_visible()
+    press(page, "3", "2")
     expect(page.locator(".step-card .mark").first).to_have_text("0")
+    expect(cursor_at(page, 0)).to_be_visible()
 
 
 def test_untrusted_text_stays_text(page, live_server, signed_in, project):
