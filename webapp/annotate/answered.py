@@ -17,7 +17,7 @@ def answered(annotation: Annotation) -> dict[str, Any]:
     nothing cannot tell a gold item from any other.
     """
     task = annotation.task
-    queue = queue_of(task.project_id, task.kind)
+    queue = getattr(task, "queue", None) or queue_of(task.project_id, task.kind)
     day = (
         getattr(annotation, "day", None)
         or DayCount.objects.filter(

@@ -173,7 +173,8 @@ def _alternatives(task: AnnotationTask, payload: Any) -> dict[str, int]:
 
 _TASK = """
 SELECT t.*, r.text AS response_text, r.step_spans AS response_spans,
-    q.error_kinds AS queue_kinds, q.criteria AS queue_criteria
+    q.error_kinds, q.criteria, q.gold_feedback, q.daily_quota,
+    EXISTS (SELECT 1 FROM annotate_adjudication f WHERE f.task_id = t.id) AS adjudicated
 FROM annotate_annotationtask t
 LEFT JOIN traces_response r ON r.id = t.response_id
 LEFT JOIN annotate_queue q ON q.project_id = t.project_id AND q.kind = t.kind
@@ -182,15 +183,26 @@ WHERE t.id = %s FOR NO KEY UPDATE OF t
 
 
 def task_locked(pk: int, payload: Any) -> tuple[AnnotationTask, Beside]:
-    """The task, its row locked until the transaction ends, and what an answer to it is checked against."""
+    """The task, its row locked until the transaction ends, and what an answer to it is checked against.
+
+    The task comes with ``queue`` (settings an answer needs) and ``adjudicated``.
+    """
     (task,) = AnnotationTask.objects.raw(_TASK, [pk])
     if task.kind == TaskKind.PREFERENCE:
         texts = [str(one) for one in task.response_ids]
     else:
         spans = json.loads(task.response_spans)
         texts = [task.response_text[start:end] for start, end, *_ in spans]
-    kinds, criteria = json.loads(task.queue_kinds or "[]"), json.loads(task.queue_criteria or "[]")
-    return task, Beside(texts, len(task.critique_ids), kinds, criteria, _alternatives(task, payload))
+    task.queue = Queue(
+        project_id=task.project_id,
+        kind=task.kind,
+        error_kinds=json.loads(task.error_kinds or "[]"),
+        criteria=json.loads(task.criteria or "[]"),
+        gold_feedback=task.gold_feedback or "hidden",
+        daily_quota=task.daily_quota,
+    )
+    queue, alternatives = task.queue, _alternatives(task, payload)
+    return task, Beside(texts, len(task.critique_ids), queue.error_kinds, queue.criteria, alternatives)
 
 
 def response_ids(task: AnnotationTask) -> list[UUID]:

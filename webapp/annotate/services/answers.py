@@ -27,6 +27,7 @@ from webapp.annotate.models import (
 )
 from webapp.annotate.payload import payload_clean, text_check
 from webapp.annotate.services.claims import assignment_locked, lease_lost
+from webapp.annotate.services.inserting import rows_insert
 from webapp.annotate.services.standing import standing_refresh
 from webapp.annotate.signals import annotation_submitted
 from webapp.traces.models import Critique, Preference
@@ -76,14 +77,13 @@ def annotation_submit(
         seconds=seconds_plausible(seconds),
         step_seconds={str(k): seconds_plausible(v) for k, v in (step_seconds or {}).items()},
     )
+    derived = [model(**values) for model, values in _derived(annotation, task) if values is not None]
     try:
-        annotation.save(force_insert=True)
+        rows_insert(annotation, "annotation", _revision(annotation, user), *derived)
     except IntegrityError as error:
         raise _key_reused() from error
-    _revision_write(annotation, user)
-    derived_write(annotation, task, first=True)
     if task.answers > 1 or task.reviewed:  # else it disagrees with nobody, and waits for the lead
-        standing_refresh(task=task, save=False)
+        standing_refresh(task=task, adjudicated=task.adjudicated, save=False)
     if outcome != Annotation.Outcome.ANSWERED:
         _flag_write(annotation, task)
     annotation.day = _settle(annotation, task)
@@ -151,7 +151,7 @@ def annotation_revise(
     annotation.state = Annotation.State.SUBMITTED
     annotation.save(update_fields=["payload", "outcome", "revision", "state"])
     if not same:
-        _revision_write(annotation, user)
+        _revision(annotation, user).save()
     derived_write(annotation, task)
     standing_refresh(task=task)
     _flag_write(annotation, task)
@@ -181,8 +181,8 @@ def still_collecting(iteration_id: int | None) -> bool:
     return stage == Stage.ANNOTATE.value
 
 
-def _revision_write(annotation: Annotation, author: User) -> None:
-    AnnotationRevision.objects.create(
+def _revision(annotation: Annotation, author: User) -> AnnotationRevision:
+    return AnnotationRevision(
         annotation=annotation,
         number=annotation.revision,
         payload=annotation.payload,
@@ -191,10 +191,21 @@ def _revision_write(annotation: Annotation, author: User) -> None:
     )
 
 
-def derived_write(annotation: Annotation, task: AnnotationTask, *, first: bool = False) -> None:
-    """The loop's record of this answer, in step with it. ``first``: there cannot be one yet.
+def derived_write(annotation: Annotation, task: AnnotationTask) -> None:
+    """The loop's record of this answer, brought in step with it."""
+    for model, values in _derived(annotation, task):
+        if values is not None:
+            model._default_manager.update_or_create(annotation=annotation, defaults=values)
+        else:
+            model._default_manager.filter(annotation=annotation).delete()
 
-    None is left by an answer set aside (bad problem, give up, unsure), rejected or sent back, nor by an
+
+def _derived(
+    annotation: Annotation, task: AnnotationTask
+) -> list[tuple[type[Critique] | type[Preference], dict[str, Any] | None]]:
+    """What the answer leaves for the loop, by model.
+
+    Nothing is left by an answer set aside (bad problem, give up, unsure), rejected or sent back, nor by an
     answer to a gold or repeated task: those measure the person and are no votes.
     """
     counts = (
@@ -202,17 +213,11 @@ def derived_write(annotation: Annotation, task: AnnotationTask, *, first: bool =
         and annotation.state in (Annotation.State.SUBMITTED, Annotation.State.ACCEPTED)
         and task.purpose == TaskPurpose.LABEL
     )
+    if not counts:
+        return [(Critique, None), (Preference, None)]
     who = {"author_kind": Author.PERSON.value, "author_id": annotation.user_id}
-    judgement = judgement_of(task, annotation.payload) if counts else None
-    comparison = comparison_of(task, annotation.payload) if counts else None
-    for model, values in ((Critique, judgement), (Preference, comparison)):
-        rows = model._default_manager
-        if values is not None and first:
-            rows.create(annotation=annotation, **values, **who)
-        elif values is not None:
-            rows.update_or_create(annotation=annotation, defaults=values | who)
-        elif not first:
-            rows.filter(annotation=annotation).delete()
+    judgement, comparison = judgement_of(task, annotation.payload), comparison_of(task, annotation.payload)
+    return [(Critique, judgement and judgement | who), (Preference, comparison and comparison | who)]
 
 
 _JUDGEMENT = ("marks", "first_error", "verdict", "comments", "corrections")
