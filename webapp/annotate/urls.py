@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.annotate.views import agreement, item, people, review, search
+from webapp.annotate.views import agreement, inbox, item, mine, people, queues, review, search, task
 
 urlpatterns = [
     path("projects/<slug:slug>/annotate/", item.annotate, name="annotate"),
@@ -12,4 +12,14 @@ urlpatterns = [
     path("projects/<slug:slug>/people/", people.people, name="people"),
     path("projects/<slug:slug>/people/<int:user_id>/", people.person, name="person"),
     path("projects/<slug:slug>/agreement/", agreement.agreement, name="agreement"),
+    path("projects/<slug:slug>/annotate/answers/", mine.answers, name="answers"),
+    path(
+        "projects/<slug:slug>/annotate/answers/<int:pk>/history/", mine.answer_history, name="answer_history"
+    ),
+    path("projects/<slug:slug>/tasks/<int:pk>/", task.task, name="task"),
+    path("projects/<slug:slug>/tasks/<int:pk>/gold/", queues.gold_make, name="gold_make"),
+    path("projects/<slug:slug>/products.jsonl", task.products_download, name="products_download"),
+    path("projects/<slug:slug>/inbox/", inbox.inbox, name="inbox"),
+    path("projects/<slug:slug>/queues/", queues.queues, name="queues"),
+    path("projects/<slug:slug>/queues/<str:kind>/", queues.queue, name="queue"),
 ]

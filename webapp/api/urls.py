@@ -14,6 +14,7 @@ urlpatterns = [
     path("assignments/<uuid:token>/draft", annotate.draft, name="draft"),
     path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
     path("assignments/<uuid:token>/submit", annotate.submit, name="submit"),
+    path("assignments/<uuid:token>/flag", annotate.flag, name="flag"),
     path("assignments/<uuid:token>/skip", annotate.skip, name="skip"),
     path("assignments/<uuid:token>/regenerate", annotate.regenerate, name="regenerate"),
     path("regenerations/<uuid:pk>", annotate.regeneration, name="regeneration"),

@@ -26,7 +26,9 @@ def project_page(role: Role = Role.VIEWER) -> Callable[[View], View]:
         @login_required
         @wraps(view)
         def guarded(request: SignedInRequest, slug: str, **kwargs: Any) -> HttpResponse:
-            return view(request, project_for(request.user, slug, role), **kwargs)
+            project = project_for(request.user, slug, role)
+            request.project = project
+            return view(request, project, **kwargs)
 
         return guarded
 

@@ -15,4 +15,10 @@ def rich(text: str) -> SafeString:
     return mark_safe(renderer.rich(text))  # noqa: S308  (cleaned there)
 
 
+@register.filter
+def marked_up(text: str) -> SafeString | str:
+    """`rich` of a text that has something to render; "" where it does as it stands."""
+    return mark_safe(renderer.marked_up(text))  # noqa: S308  (cleaned there)
+
+
 register.filter("markdown", rich)
