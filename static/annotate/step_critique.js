@@ -42,8 +42,7 @@ export class StepCritique {
       markSelection: () => this.#markSelection(),
     });
     this.alternatives = null;
-    if (hooks.Alternatives) this.alternatives = new hooks.Alternatives(slot(form, "alternatives"), item, hooks);
-    box(form, "alternatives", this.alternatives !== null);
+    if (hooks.Alternatives) this.alternatives = new hooks.Alternatives(slot(form, "alternatives"), item, this.#forAlternatives());
     fill(form, "count", this.texts.length);
     box(form, "cut", item.responses[0].finish === "length");
     box(form, "model", item.model_critique !== null);
@@ -141,6 +140,7 @@ export class StepCritique {
       this.panel.render(this.state, to);
     }
     this.cards.go(to);
+    this.alternatives?.show(to);
     const card = this.cards.cards[to];
     if (!focus || !card) return;
     card.focus({ preventScroll: true });
@@ -289,6 +289,33 @@ export class StepCritique {
 
   #fold() {
     if (!this.cards.fold(this.cursor)) this.hooks.say(t("This step is not folded."));
+  }
+
+  // What alternatives ask of the steps: what stands before them, and what becomes of the one that is taken.
+  #forAlternatives() {
+    const { say, assignment } = this.hooks;
+    const better = (s, i) => (s.marks[i] === 1 || after(s, i) ? "" : (s.corrections[i] ?? "").trim());
+    return {
+      say, assignment,
+      refuses: (step) => {
+        const error = this.state.first_error;
+        return error === null || step <= error || better(this.state, error) ? "" : t("Step {n} is wrong: ask from there, or correct it first.", { n: error + 1 });
+      },
+      corrections: (step) =>
+        Object.fromEntries(this.texts.slice(0, step).map((_, i) => [i, better(this.state, i)]).filter(([, text]) => text)),
+      rated: (branches) => this.#act((s) => { s.branches = branches; }),
+      taken: (branches, step, text, { chosen, edit }) => {
+        this.#act((s) => {
+          s.branches = branches;
+          if (!chosen && s.corrections[step] === text) delete s.corrections[step];
+          if (!chosen || !text || s.marks[step] === 1 || after(s, step)) return "";
+          s.corrections[step] = text;
+          return s.marks[step] === null ? firstErrorHere(s, step) : ""; // what is replaced was wrong
+        });
+        if (edit) this.panel.write("correction");
+      },
+      leave: () => this.start(),
+    };
   }
 
   #ask() {

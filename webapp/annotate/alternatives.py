@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -106,6 +107,7 @@ def _shown(row: Regeneration, made: list[Response], checked: bool) -> dict[str, 
         "items": _distinct(row, made, checked),
         "partial": row.partial if row.state == State.RUNNING else [],
         "error": row.error,
+        "url": reverse("api:regeneration", args=[row.pk]),
         "live": f"/events/{ticket_for(project_id=row.project_id, topic=str(row.pk))}" if live else "",
     }
 

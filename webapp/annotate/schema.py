@@ -84,6 +84,7 @@ class RegenerationOut(s.Serializer):
     )
     error = s.CharField()
     url = s.CharField(help_text="Where to look again; with /cancel after it, where to take it back.")
+    url = s.CharField(help_text="Where to look again; with /cancel after it, where to take it back.")
     live = s.CharField(help_text="Address of the stream of news about it; empty when it is over.")
 
 
