@@ -18,9 +18,7 @@ def answer_for(user: User, project: Project, pk: int) -> Annotation:
     Raises:
         Annotation.DoesNotExist: unknown or someone else's.
     """
-    return Annotation.objects.select_related(
-        "task__project", "task__prompt", "task__iteration", "guideline_version", "assignment__draft"
-    ).get(pk=pk, user=user, task__project=project)
+    return Annotation.objects.select_related("assignment").get(pk=pk, user=user, task__project=project)
 
 
 def item_of_answer(annotation: Annotation) -> dict[str, Any]:
@@ -32,14 +30,7 @@ def item_of_answer(annotation: Annotation) -> dict[str, Any]:
         "revision": annotation.revision,
         "payload": annotation.payload,
         "outcome": annotation.outcome,
-        "notes": [
-            {
-                "author": str(note.author),
-                "text": note.text or note.get_action_display(),
-                "at": note.created_at,
-            }
-            for note in notes
-        ],
+        "notes": [_note(note) for note in notes],
     }
     return item
 
@@ -51,10 +42,10 @@ def _note(note: ReviewNote) -> dict[str, Any]:
 def _claim_of(annotation: Annotation) -> Assignment:
     """The claim it was given under; an answer that came by import never had one, so it is made up."""
     return annotation.assignment or Assignment(
-        task=annotation.task,
+        task_id=annotation.task_id,
         user_id=annotation.user_id,
         order=annotation.shown.get("order", []),
         shown=annotation.shown,
-        guideline_version=annotation.guideline_version,
+        guideline_version_id=annotation.guideline_version_id,
         lease_until=timezone.now(),
     )
