@@ -27,6 +27,10 @@
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // On a narrow screen the menu scrolls sideways: where one is must be in sight.
+  const here = document.querySelector(".site-nav [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+
   // A dangerous action says in words what it does and asks once.
   document.addEventListener("submit", (event) => {
     const question = event.submitter?.dataset.confirm;

@@ -110,8 +110,8 @@ def guidelines_readers(version: GuidelineVersion) -> QuerySet[GuidelineRead]:
 
 
 def guidelines_unread(version: GuidelineVersion) -> QuerySet[Membership]:
-    """People who may annotate and have not read it yet."""
-    asked = members_of(version.project).exclude(role=Role.VIEWER)
+    """People (no programs) who may annotate and have not read it yet."""
+    asked = members_of(version.project).exclude(role=Role.VIEWER).exclude(user__is_simulated=True)
     return asked.exclude(user__in=GuidelineRead.objects.filter(version=version).values("user"))
 
 

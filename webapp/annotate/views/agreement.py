@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
@@ -67,6 +67,8 @@ def _name(alarm: reads.Alarm) -> Any:
 def agreement(request: SignedInRequest, project: Project) -> HttpResponse:
     """Leads and viewers see who agrees with whom; annotators see the figures over everybody."""
     asked = reads.Asked.of(request.GET.dict())
+    if "" in request.GET.values():  # a form sends its empty fields, too: an address is to be shared
+        return redirect(f"{request.path}?{asked.address()}")
     answers = reads.overlapping_answers(project, asked)
     kinds = reads.kinds_measured(answers.rows)
     by_name = project.my_role != Role.ANNOTATOR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from loop.records import Verdict
@@ -24,6 +24,8 @@ def tasks(request: SignedInRequest, project: Project) -> HttpResponse:
     """Leads see every task; annotators those they answered, with their own answers."""
     may_lead = at_least(project.my_role, Role.LEAD)
     wanted = Wanted.of(request.GET.dict())
+    if "" in request.GET.values():  # a form sends its empty fields, too: an address is to be shared
+        return redirect(f"{request.path}?{wanted.address()}")
     found = tasks_search(project, wanted, only=None if may_lead else request.user)
     lag = unsearchable_count(project) if wanted.q else 0
     context = {
