@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webapp.accounts.models import User
-from webapp.annotate import alternatives, selectors, services
+from webapp.annotate import alternatives, products, selectors, services
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.items import item_of, lease_seconds
 from webapp.annotate.models import Annotation, Assignment, Regeneration
@@ -110,7 +110,8 @@ def draft(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     saved = services.draft_save(
         user=_person(request), token=token, payload=body["payload"], revision=body["revision"]
     )
-    return Response({"revision": saved.revision, "saved_at": saved.updated_at})
+    reply = {"revision": saved.revision, "saved_at": saved.updated_at}
+    return Response(reply | {"makes": products.claim_makes(saved.assignment, saved.payload)})
 
 
 @_route(method="POST", takes=None, gives=LeaseOut, summary="Keep the claim alive")

@@ -12,7 +12,6 @@ from django.db.models import Q
 from webapp.projects.models import GuidelineVersion, Project, Prompt
 from webapp.traces.models import Response
 
-
 # The words of an answer: comments, corrections, reasons. Searched through an index of this very expression.
 ANSWER_WORDS = models.Func(
     "payload",
@@ -262,6 +261,8 @@ class Assignment(models.Model):
         GuidelineVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     skip_reason = models.CharField(max_length=200, blank=True)
+    kind: str  # of the task, and the prompt's split: set by `claims.assignment_locked` only
+    split: str
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

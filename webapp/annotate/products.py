@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from loop import records
 from loop.curate.products import Count, Made, Product, line, makes, products, tally
 from loop.dialects import Dialect, dialect_named
-from webapp.annotate.models import Annotation, AnnotationTask, TaskKind, TaskPurpose
+from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskKind, TaskPurpose
 from webapp.projects.models import Project
 from webapp.traces.models import Critique, Response
 
@@ -78,6 +79,13 @@ def makes_of(kind: str, draft: Mapping[str, Any], *, model_critique: bool, split
         )
     except (TypeError, ValueError, KeyError, AttributeError):
         return []  # a draft is whatever a page sent
+
+
+def claim_makes(claim: Assignment, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`makes_of` for a claim as `claims.assignment_locked` gives it. A critique that was withheld on purpose
+    measures as well as one that was shown."""
+    present = bool(claim.shown.get("model_critique") or claim.shown.get("withheld"))
+    return [asdict(c) for c in makes_of(claim.kind, draft, model_critique=present, split=claim.split)]
 
 
 def products_of(critiques: Iterable[Critique], dialect: Dialect) -> list[MadeOf]:
@@ -153,7 +161,8 @@ def product_lines(project: Project, product: Product | None = None) -> Iterator[
         rows = Critique.objects.filter(
             Q(annotation__task__in=pks, annotation__task__adjudication=None) | Q(adjudication__task__in=pks)
         )
-        found = products_of(_with_sources(rows).order_by("response_id", "created_at", "id"), dialect)
+        task = Coalesce("annotation__task_id", "adjudication__task_id")
+        found = products_of(_with_sources(rows).order_by(task, "created_at", "id"), dialect)
         yield from (line for one in found for line in _lines(one, product))
 
 

@@ -84,7 +84,6 @@ class RegenerationOut(s.Serializer):
     )
     error = s.CharField()
     url = s.CharField(help_text="Where to look again; with /cancel after it, where to take it back.")
-    url = s.CharField(help_text="Where to look again; with /cancel after it, where to take it back.")
     live = s.CharField(help_text="Address of the stream of news about it; empty when it is over.")
 
 
@@ -203,9 +202,16 @@ class NextOut(s.Serializer):
     why = s.ChoiceField(["", "quota"], help_text="Why nothing came: quota, today's is reached.")
 
 
+class MakesOut(s.Serializer):
+    product = s.CharField(help_text="One of loop.curate.products.Product.")
+    count = s.IntegerField()
+    words = s.CharField(help_text='For people: "2 step pairs".')
+
+
 class DraftOut(s.Serializer):
     revision = s.IntegerField()
     saved_at = s.DateTimeField()
+    makes = MakesOut(many=True, help_text="What would be derived from the answer as it stands.")
 
 
 class LeaseOut(s.Serializer):

@@ -18,6 +18,8 @@ from webapp.annotate import selectors
 from webapp.annotate.errors import AnnotateConflict
 from webapp.annotate.models import AnnotationTask, Assignment, TaskPurpose, TaskState
 from webapp.annotate.services import choosing
+from webapp.annotate.services.inserting import rows_insert
+from webapp.annotate.statements import columns_of, instance_of, row_of
 from webapp.projects.models import Project
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def quota_reached(quota: int | None, answers: int) -> bool:
 
 
 _OWN = """
-SELECT a.* FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
+SELECT {columns} FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
 WHERE a.user_id = %(user)s AND a.state IN ('active', 'expired') AND t.project_id = %(project)s
     AND t.state = 'open' AND (a.state = 'active' OR t.open_slots > 0)
     AND (%(kind)s::text IS NULL OR t.kind = %(kind)s)
@@ -97,7 +99,8 @@ def _own(
         "iteration": iteration_id,
         "besides": besides,
     }
-    own = next(iter(Assignment.objects.raw(_OWN, values)), None)
+    found = row_of(_OWN.format(columns=columns_of(Assignment, "a")), values)
+    own = instance_of(Assignment, found) if found else None
     if own is None or (own.state == State.EXPIRED and not slot_take(own.task_id)):
         return None
     own.state, own.lease_until = State.ACTIVE, lease_end()
@@ -164,7 +167,7 @@ def _hand_out_again(task: AnnotationTask, first: Assignment, user: User, facts: 
 def _claim_write(
     task: AnnotationTask, user: User, facts: choosing.Facts, order: list[int], shown: dict[str, Any]
 ) -> Assignment:
-    return Assignment.objects.create(
+    claim = Assignment(
         task=task,
         user=user,
         lease_until=lease_end(),
@@ -172,6 +175,8 @@ def _claim_write(
         shown=shown,
         guideline_version_id=facts.guidelines,
     )
+    rows_insert(claim)
+    return claim
 
 
 @transaction.atomic
@@ -216,7 +221,7 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
 
 
 _LOCKED = """
-SELECT a.* FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
+SELECT {columns} FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
 WHERE a.token = %(token)s AND a.user_id = %(user)s AND (%(always)s OR EXISTS (
     SELECT 1 FROM projects_membership m
     WHERE m.project_id = t.project_id AND m.user_id = a.user_id AND m.role = ANY(%(roles)s)))
@@ -232,10 +237,10 @@ def assignment_locked(user: User, token: UUID) -> Assignment:
     """
     roles = [str(role) for role in selectors.MAY_ANNOTATE]
     values = {"token": token, "user": user.pk, "always": user.is_superuser, "roles": roles}
-    found = next(iter(Assignment.objects.raw(_LOCKED, values)), None)
+    found = row_of(_LOCKED.format(columns=columns_of(Assignment, "a")), values)
     if found is None:
         raise Assignment.DoesNotExist
-    return found
+    return instance_of(Assignment, found)
 
 
 def lease_lost() -> AnnotateConflict:

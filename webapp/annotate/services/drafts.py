@@ -40,6 +40,7 @@ def draft_save(*, user: User, token: UUID, payload: dict[str, Any], revision: in
     draft = Draft.objects.filter(assignment=assignment).first()
     if draft is None:
         return Draft.objects.create(assignment=assignment, payload=payload)
+    draft.assignment = assignment
     if draft.payload == payload:
         return draft
     if draft.revision != revision:
