@@ -5,8 +5,11 @@ import pytest
 from loop.recipe import AnnotatePart
 from tests import factories as make
 from tests.webapp.iterations import support
-from webapp.iterations.services.selection import ElementMean, annotation_items
-from webapp.traces.models import Response
+from webapp.annotate.askable import ElementMean, askables
+from webapp.annotate.models import AnnotationTask
+from webapp.annotate.services import tasks_create
+from webapp.iterations.services.selection import annotation_items
+from webapp.traces.models import Response, Score
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +35,7 @@ def test_the_mean_is_that_of_python_to_the_last_bit(iteration):
 def test_the_surest_wrong_response_comes_first_and_one_without_numbers_last(iteration, monkeypatch):
     monkeypatch.setattr("webapp.iterations.services.selection.UNIFORM_SHARE", 0)
     none, low, high = (respond(iteration, numbers) for numbers in ([], [-2.0, -2.0], [-3.0, -0.5]))
-    items = annotation_items(iteration, AnnotatePart(kind="step_critique", take=3))
+    items, _ = annotation_items(iteration, AnnotatePart(kind="step_critique", take=3))
     assert [item[1] for item in items] == [str(r.pk) for r in (high, low, none)]
 
 
@@ -41,7 +44,7 @@ def test_a_pair_never_shows_the_same_text_twice(iteration):
     first = respond(iteration, [-0.1], "one", prompt)
     respond(iteration, [-0.2], "one", prompt)
     other = respond(iteration, [-0.3], "two", prompt)
-    items = annotation_items(iteration, AnnotatePart(kind="preference", take=3))
+    items, _ = annotation_items(iteration, AnnotatePart(kind="preference", take=3))
     assert [item[1] for item in items] == [[str(first.pk), str(other.pk)]]
 
 
@@ -56,7 +59,7 @@ def test_a_review_is_of_the_latest_readable_critique(iteration):
     said(judged, 0)
     latest = said(judged, None, "right")
     said(judged, None, "unknown", parsed=False)
-    items = annotation_items(iteration, AnnotatePart(kind="critique_review", take=3))
+    items, _ = annotation_items(iteration, AnnotatePart(kind="critique_review", take=3))
     assert items == [(judged.prompt_id, (str(judged.pk), [str(latest.pk)]), 1.0)]
 
 
@@ -68,7 +71,7 @@ def test_two_critiques_are_compared_where_the_model_contradicts_itself_most(iter
     e, f = said(split, 0), said(split, 1)  # 1 of 1
     for _ in range(2):
         said(same_words, 0)
-    items = annotation_items(iteration, AnnotatePart(kind="critique_review", critiques=2, take=4))
+    items, _ = annotation_items(iteration, AnnotatePart(kind="critique_review", critiques=2, take=4))
     assert [item[1] for item in items] == [
         (str(response.pk), [str(x.pk), str(y.pk)])
         for response, x, y in ((split, e, f), (torn, c, d), (alike, a, b))
@@ -85,5 +88,37 @@ def test_people_read_one_response_of_a_prompt_and_no_more_than_the_recipe_takes(
     said(other, 0)
     said(other, None, "right")
     part = AnnotatePart(kind="critique_review", critiques=2, take=5)
-    assert sorted(item[0] for item in annotation_items(iteration, part)) == [prompt.pk, other.prompt_id]
-    assert len(annotation_items(iteration, part.model_copy(update={"take": 1}))) == 1
+    assert sorted(item[0] for item in annotation_items(iteration, part)[0]) == [prompt.pk, other.prompt_id]
+    assert len(annotation_items(iteration, part.model_copy(update={"take": 1}))[0]) == 1
+
+
+def test_half_of_what_a_seeking_order_asks_is_drawn_uniformly_and_says_so(iteration):
+    for _ in range(8):
+        respond(iteration, [-0.1])
+    items, control = annotation_items(iteration, AnnotatePart(kind="step_critique", take=6))
+    assert len(items) == 6
+    assert len(control) == 3
+    assert control <= {item[1] for item in items}
+    part = AnnotatePart(kind="step_critique", order="random", take=6)
+    assert annotation_items(iteration, part)[1] == set()
+    tasks_create(iteration=iteration, kind="step_critique", items=items, control=control)
+    drawn = AnnotationTask.objects.filter(meta__control=True)
+    assert {str(pk) for pk in drawn.values_list("response_id", flat=True)} == control
+
+
+def test_what_is_known_of_a_response_is_read_in_few_queries(iteration, django_assert_num_queries):
+    prompt = make.prompt_make(iteration.project)
+    torn = respond(iteration, [-1.0], "torn", prompt)
+    right = make.response_make(prompt, "right", iteration=iteration, verdict="right")
+    lone = respond(iteration, [], "lone")
+    said(torn, 0), said(torn, None, "right")
+    Score.objects.create(response=lone, name="self_verdict", value=0.25, verdict="wrong")
+    tasks_create(iteration=iteration, kind="step_critique", items=[(prompt.pk, right.pk, 0.0)], overlap=2)
+    AnnotationTask.objects.update(answers=2, disagreement=0.5)
+    with django_assert_num_queries(4):
+        known = {a.response_id: a for a in askables(Response.objects.filter(iteration=iteration))}
+    assert known[str(torn.pk)].judge == "right"  # its latest critique
+    assert known[str(torn.pk)].variance == 0.5  # people disagreed about its prompt
+    assert known[str(torn.pk)].tail == known[str(right.pk)].tail == 0.5  # one of two is right
+    assert (known[str(lone.pk)].score, known[str(lone.pk)].tail) == (0.25, 1.0)
+    assert (known[str(lone.pk)].variance, known[str(lone.pk)].judge) == (None, None)

@@ -6,12 +6,11 @@ from collections import defaultdict
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import FloatField, Func
-from django.db.models.functions import Coalesce
 
-from loop.annotate.order import NO_CONFIDENCE, Askable, choose, policy_names, with_control
-from loop.records import Author, Split, Verdict
+from loop.annotate.order import Askable, choose, policy_names, with_control
+from loop.records import Author, Split
 from webapp.accounts.models import User
+from webapp.annotate.askable import askables, latest_critiques
 from webapp.annotate.models import AnnotationTask, Queue, TaskKind, TaskPurpose
 from webapp.annotate.services.queues import QueueRefused, cursors_forget
 from webapp.projects.models import Project
@@ -19,13 +18,6 @@ from webapp.projects.services import audit_record
 from webapp.traces.models import Critique, Response
 
 MOST_READ = 50_000  # responses considered at once, the newest
-
-
-class _Mean(Func):
-    """Mean of an array's elements; null for an empty array."""
-
-    template = "(SELECT avg(element) FROM unnest(%(expressions)s) AS element)"
-    output_field = FloatField()
 
 
 @transaction.atomic
@@ -56,12 +48,14 @@ def tasks_ask(
     queue, _ = Queue.objects.get_or_create(project=project, kind=kind)
     items = _unasked(project, kind, iteration)
     ordered = choose(items, order, len(items), seed)
+    control: set[UUID] = set()
     if kind == TaskKind.PREFERENCE:
         rows = _pairs(ordered)[:count]
     else:
         chosen = with_control(ordered, queue.control_share, seed, take=count, per_prompt=True)
         rows = [(int(a.prompt_id), [UUID(a.response_id)]) for a in chosen]
-    reviewed = _latest_critiques([pks[0] for _, pks in rows]) if kind == TaskKind.CRITIQUE_REVIEW else {}
+        control = {UUID(a.response_id) for a in chosen if a.control}
+    reviewed = latest_critiques([pks[0] for _, pks in rows]) if kind == TaskKind.CRITIQUE_REVIEW else {}
     tasks = [
         AnnotationTask(
             project=project,
@@ -70,6 +64,7 @@ def tasks_ask(
             response_id=None if kind == TaskKind.PREFERENCE else pks[0],
             response_ids=pks if kind == TaskKind.PREFERENCE else [],
             critique_ids=[reviewed[pks[0]]] if kind == TaskKind.CRITIQUE_REVIEW else [],
+            meta={"control": True} if pks[0] in control else {},
             priority=float(len(rows) - i),
             overlap=overlap,
             open_slots=overlap,
@@ -105,14 +100,8 @@ def _unasked(project: Project, kind: str, iteration: int | None) -> list[Askable
     if kind == TaskKind.CRITIQUE_REVIEW:
         said = Critique.objects.filter(author_kind=Author.MODEL.value, parsed=True)
         rows = rows.filter(pk__in=said.values("response_id"))
-    columns = rows.annotate(sure=Coalesce(_Mean("logprobs"), NO_CONFIDENCE)).values_list(
-        "id", "prompt_id", "verdict", "sure"
-    )
-    newest = columns.order_by("-created_at", "id")[:MOST_READ]
-    return [
-        Askable(str(pk), str(prompt_id), Verdict(verdict), sure)
-        for pk, prompt_id, verdict, sure in reversed(list(newest))
-    ]
+    newest = rows.order_by("-created_at", "id").values("pk")[:MOST_READ]
+    return askables(Response.objects.filter(pk__in=newest).order_by("created_at", "id"))
 
 
 def _pairs(ordered: list[Askable]) -> list[tuple[int, list[UUID]]]:
@@ -124,10 +113,3 @@ def _pairs(ordered: list[Askable]) -> list[tuple[int, list[UUID]]]:
         if len(mine) < 2 and texts[pk] not in {texts[other] for other in mine}:
             mine.append(pk)
     return [(int(prompt), pks) for prompt, pks in by_prompt.items() if len(pks) == 2]
-
-
-def _latest_critiques(response_ids: list[UUID]) -> dict[UUID, UUID]:
-    rows = Critique.objects.filter(
-        response__in=response_ids, author_kind=Author.MODEL.value, parsed=True
-    ).order_by("created_at", "id")
-    return dict(rows.values_list("response_id", "id"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -31,8 +31,12 @@ def tasks_create(
     overlap: int | None = None,
     show_model_critique: bool | None = None,
     show_reference: bool | None = None,
+    control: Collection[str] = (),
 ) -> int:
     """Make one task per item; what is not given is as the queue's settings say. A repeated call adds nothing.
+
+    ``control`` holds the responses that were drawn uniformly, whatever the order: their tasks say so in
+    ``meta``, and statistics that must be unbiased use them alone.
 
     Returns how many tasks the iteration has now, whichever call made them.
 
@@ -53,13 +57,15 @@ def tasks_create(
     policy = {name: given.get(name, getattr(queue, name)) for name in POLICY}
     rows = []
     for prompt_id, subject, priority in items:
+        about = _about(kind, prompt_id, subject)
         rows.append(
             AnnotationTask(
                 project_id=iteration.project_id,
                 iteration_id=iteration.pk,
                 kind=kind,
                 prompt_id=prompt_id,
-                **_about(kind, prompt_id, subject),
+                **about,
+                meta={"control": True} if str(about.get("response_id")) in control else {},
                 priority=priority,
                 open_slots=policy["overlap"],
                 **policy,

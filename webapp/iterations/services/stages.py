@@ -100,10 +100,12 @@ def _annotate_plan(iteration: Iteration) -> None:
     part = recipe_of(iteration).annotate
     if iteration.arm != Iteration.Arm.MAIN or part.kind == "none" or part.take == 0:
         return
+    items, control = selection.annotation_items(iteration, part)
     made = annotate_services.tasks_create(
         iteration=iteration,
         kind=part.kind,
-        items=selection.annotation_items(iteration, part),
+        items=items,
+        control=control,
         overlap=part.overlap,
         show_model_critique=part.show_model_critique,
         show_reference=part.show_reference,
