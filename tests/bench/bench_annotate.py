@@ -223,11 +223,13 @@ def people_make() -> tuple[list[dict[str, str]], dict[str, int]]:
 
     from loop.stages import Stage, Status
     from webapp.accounts.models import User
+    from webapp.annotate.models import Queue, TaskKind
     from webapp.iterations.models import Iteration
     from webapp.projects.models import GuidelineVersion, Membership, Project, Role
 
     project = Project.objects.create(slug="bench", name="Bench", base="seed")
     GuidelineVersion.objects.create(project=project, number=1, text="Find the first wrong step.")
+    Queue.objects.create(project=project, kind=TaskKind.STEP_CRITIQUE, overlap=OVERLAP)
     iteration = Iteration.objects.create(
         project=project,
         number=1,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from webapp.annotate.models import Assignment, TaskKind
+from webapp.annotate.statements import row_of
 from webapp.projects.models import GuidelineVersion
 from webapp.projects.rich import marked_up, rich
 
@@ -34,9 +34,10 @@ SELECT json_build_object(
         WHERE c.id = ANY(array_append(t.critique_ids, %(critique)s::uuid))),
     'draft', (
         SELECT json_build_object('payload', d.payload, 'revision', d.revision)
-        FROM annotate_draft d WHERE d.assignment_id = %(assignment)s),
+        FROM annotate_draft d WHERE d.assignment_id = %(assignment)s::bigint),
     'read', EXISTS (
-        SELECT 1 FROM projects_guidelineread g WHERE g.user_id = %(user)s AND g.version_id = %(guidelines)s),
+        SELECT 1 FROM projects_guidelineread g
+        WHERE g.user_id = %(user)s AND g.version_id = %(guidelines)s::bigint),
     'queue', (
         SELECT json_build_object('error_kinds', q.error_kinds, 'criteria', q.criteria, 'quota', q.daily_quota)
         FROM annotate_queue q WHERE q.project_id = t.project_id AND q.kind = t.kind),
@@ -65,9 +66,10 @@ def item_of(assignment: Assignment) -> dict[str, Any]:
         "guidelines": assignment.guideline_version_id,
         "day": timezone.now().date(),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_ITEM, values)
-        row: dict[str, Any] = cursor.fetchone()[0]
+    found = row_of(_ITEM, values)
+    if found is None:
+        raise Assignment.DoesNotExist
+    row: dict[str, Any] = found[0]
     queue, critiques = row["queue"] or {}, row["critiques"] or {}
     return {
         "token": str(assignment.token),

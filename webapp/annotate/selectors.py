@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from webapp.annotate.models import (
     TaskState,
 )
 from webapp.annotate.payload import Beside
+from webapp.annotate.statements import columns_of, instance_of, row_of
 from webapp.projects.models import Project, Role
 from webapp.traces.models import Critique, Response
 
@@ -107,9 +107,8 @@ def tasks_waiting_count(*, project: Project, user: User) -> int:
     The estimate is how many of the project's tasks are open, whoever had them, some seconds ago. So the
     figure costs the same whatever lies in the queue.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"user": user.pk, "project": project.pk, "most": COUNTED})
-        counted = int(cursor.fetchone()[0])
+    row = row_of(_WAITING, {"user": user.pk, "project": project.pk, "most": COUNTED})
+    counted = int(row[0]) if row else 0
     if counted < COUNTED:
         return counted
     estimate = cache.get_or_set(
@@ -172,9 +171,8 @@ def _alternatives(task: AnnotationTask, payload: Any) -> dict[str, int]:
 
 
 _TASK = """
-SELECT t.*, r.text AS response_text, r.step_spans AS response_spans,
-    q.error_kinds, q.criteria, q.gold_feedback, q.daily_quota,
-    EXISTS (SELECT 1 FROM annotate_adjudication f WHERE f.task_id = t.id) AS adjudicated
+SELECT {columns}, r.text, r.step_spans, q.error_kinds, q.criteria, q.gold_feedback, q.daily_quota,
+    EXISTS (SELECT 1 FROM annotate_adjudication f WHERE f.task_id = t.id)
 FROM annotate_annotationtask t
 LEFT JOIN traces_response r ON r.id = t.response_id
 LEFT JOIN annotate_queue q ON q.project_id = t.project_id AND q.kind = t.kind
@@ -187,19 +185,22 @@ def task_locked(pk: int, payload: Any) -> tuple[AnnotationTask, Beside]:
 
     The task comes with ``queue`` (settings an answer needs) and ``adjudicated``.
     """
-    (task,) = AnnotationTask.objects.raw(_TASK, [pk])
+    row = row_of(_TASK.format(columns=columns_of(AnnotationTask, "t")), [pk])
+    if row is None:
+        raise AnnotationTask.DoesNotExist
+    task = instance_of(AnnotationTask, row)
+    text, spans, error_kinds, criteria, gold_feedback, daily_quota, task.adjudicated = row[-7:]
     if task.kind == TaskKind.PREFERENCE:
         texts = [str(one) for one in task.response_ids]
     else:
-        spans = json.loads(task.response_spans)
-        texts = [task.response_text[start:end] for start, end, *_ in spans]
+        texts = [text[start:end] for start, end, *_ in json.loads(spans)]
     task.queue = Queue(
         project_id=task.project_id,
         kind=task.kind,
-        error_kinds=json.loads(task.error_kinds or "[]"),
-        criteria=json.loads(task.criteria or "[]"),
-        gold_feedback=task.gold_feedback or "hidden",
-        daily_quota=task.daily_quota,
+        error_kinds=json.loads(error_kinds or "[]"),
+        criteria=json.loads(criteria or "[]"),
+        gold_feedback=gold_feedback or "hidden",
+        daily_quota=daily_quota,
     )
     queue, alternatives = task.queue, _alternatives(task, payload)
     return task, Beside(texts, len(task.critique_ids), queue.error_kinds, queue.criteria, alternatives)

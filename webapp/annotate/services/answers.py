@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from loop.records import Author
 from loop.stages import Stage
@@ -30,6 +30,7 @@ from webapp.annotate.services.claims import assignment_locked, lease_lost
 from webapp.annotate.services.inserting import rows_insert
 from webapp.annotate.services.standing import standing_refresh
 from webapp.annotate.signals import annotation_submitted
+from webapp.annotate.statements import row_of
 from webapp.traces.models import Critique, Preference
 
 MOST_STRENGTH = 3  # the page's scale; stored preferences use 0..1
@@ -138,7 +139,9 @@ def annotation_revise(
     annotation = own.select_for_update(of=("self",)).get()
     annotation.task = task
     if annotation.revision != revision:
-        raise AnnotateConflict("revision_conflict", "This answer was changed meanwhile. Reload to see it.")
+        newer = {name: getattr(annotation, name) for name in ("payload", "outcome", "revision")}
+        message = "This answer was changed meanwhile. Reload to see it."
+        raise AnnotateConflict("revision_conflict", message, {"annotation": newer})
     clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=selectors.beside(task, payload))
     same = (clean, outcome) == (annotation.payload, annotation.outcome)
     back = annotation.state == Annotation.State.SENT_BACK  # giving it again unchanged is an answer, too
@@ -310,9 +313,9 @@ def _settle(annotation: Annotation, task: AnnotationTask) -> DayCount:
         "day": day["day"],
         "seconds": annotation.seconds or 0.0,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, values)
-        answers, seconds = cursor.fetchone()
+    row = row_of(_SETTLE, values)
+    assert row is not None
+    answers, seconds = row
     return DayCount(**day, answers=answers, seconds=seconds)
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.annotate.models import AnnotationTask, Assignment, Invitation, TaskKind, TaskPurpose
+from webapp.annotate.statements import columns_of, instance_of, row_of
 from webapp.projects.models import Project
 
 GOLD_SLOTS = 32_767  # what the column holds: a gold task does not run out of people
@@ -41,7 +41,7 @@ class Facts:
 
 # The lock makes one person's claims wait for each other: two tabs get the same item, not two.
 _FACTS = """
-SELECT pg_advisory_xact_lock(%(locks)s, %(user)s %% 2147483647),
+SELECT pg_advisory_xact_lock(%(locks)s::int, (%(user)s %% 2147483647)::int),
     %(always)s OR EXISTS (SELECT 1 FROM projects_membership WHERE project_id = %(project)s
         AND user_id = %(user)s AND role = ANY(%(roles)s)),
     (SELECT id FROM projects_guidelineversion WHERE project_id = %(project)s ORDER BY number DESC LIMIT 1),
@@ -68,9 +68,8 @@ def facts_locked(user: User, project: Project, roles: list[str]) -> Facts:
         "roles": roles,
         "day": timezone.now().date(),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, values)
-        row = cursor.fetchone()
+    row = row_of(_FACTS, values)
+    assert row is not None
     queues = {queue["kind"]: queue for queue in _json(row[3]) or []}
     return Facts(
         may=row[1],
@@ -116,8 +115,7 @@ WITH pick AS MATERIALIZED (
     ON CONFLICT (user_id, project_id, kind)
     DO UPDATE SET priority = excluded.priority, task_id = excluded.task_id
 )
-SELECT took.id, project_id, iteration_id, kind, prompt_id, response_id, response_ids, critique_ids, purpose,
-    show_model_critique, show_reference, named, (
+SELECT {columns}, (
         SELECT c.id FROM traces_critique c WHERE c.response_id = took.response_id AND took.show_model_critique
             AND took.kind = 'step_critique' AND c.author_kind = 'model' AND c.parsed
         ORDER BY c.created_at DESC, c.id LIMIT 1
@@ -176,8 +174,13 @@ class Taking:
         """The task that was found, one slot of it taken; ``model_critique`` is the critique's key."""
         if not self.arms:
             return None
-        query = _TAKE.format(arms=" UNION ALL ".join(self.arms))
-        return next(iter(AnnotationTask.objects.raw(query, self.values)), None)
+        columns = columns_of(AnnotationTask, "took")
+        found = row_of(_TAKE.format(arms=" UNION ALL ".join(self.arms), columns=columns), self.values)
+        if found is None:
+            return None
+        task = instance_of(AnnotationTask, found)
+        task.model_critique = found[-1]
+        return task
 
 
 # ---------------------------------------------------------------------------------------- gold and repeats
@@ -222,9 +225,7 @@ def repeat_make(
         "after": min(queue["repeat_after"], MOST_REPEAT_AFTER) - 1,
         "among": _REPEATABLE,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_OLD, values)
-        found = cursor.fetchone()
+    found = row_of(_OLD, values)
     if found is None:
         return None
     task, first = AnnotationTask.objects.get(pk=found[0]), Assignment.objects.get(pk=found[1])

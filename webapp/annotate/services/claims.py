@@ -221,7 +221,8 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
 
 
 _LOCKED = """
-SELECT {columns} FROM annotate_assignment a JOIN annotate_annotationtask t ON t.id = a.task_id
+SELECT {columns}, t.kind, p.split FROM annotate_assignment a
+JOIN annotate_annotationtask t ON t.id = a.task_id JOIN projects_prompt p ON p.id = t.prompt_id
 WHERE a.token = %(token)s AND a.user_id = %(user)s AND (%(always)s OR EXISTS (
     SELECT 1 FROM projects_membership m
     WHERE m.project_id = t.project_id AND m.user_id = a.user_id AND m.role = ANY(%(roles)s)))
@@ -230,7 +231,7 @@ FOR UPDATE OF a
 
 
 def assignment_locked(user: User, token: UUID) -> Assignment:
-    """The person's claim, its row locked until the transaction ends.
+    """The person's claim, its row locked until the transaction ends; with its task's ``kind`` and ``split``.
 
     Raises:
         Assignment.DoesNotExist: not theirs, unknown, or no longer a member who may annotate.
@@ -240,7 +241,9 @@ def assignment_locked(user: User, token: UUID) -> Assignment:
     found = row_of(_LOCKED.format(columns=columns_of(Assignment, "a")), values)
     if found is None:
         raise Assignment.DoesNotExist
-    return instance_of(Assignment, found)
+    claim = instance_of(Assignment, found)
+    claim.kind, claim.split = found[-2:]
+    return claim
 
 
 def lease_lost() -> AnnotateConflict:

@@ -8,25 +8,27 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
+from webapp.annotate.statements import row_of
 
-def rows_insert(first: Model, first_refers: str, *others: Model) -> None:
-    """Insert ``first`` and then ``others``, whose foreign key named ``first_refers`` is to be its key.
+
+def rows_insert(first: Model, refer: str = "", *others: Model) -> None:
+    """Insert ``first`` and then ``others``, whose foreign key named ``refer`` is to be its key.
 
     As ``save`` does, but for signals: defaults and times are filled in, and ``first`` gets its key.
     """
     columns, values = _values(first)
     parts = [f"made AS (INSERT INTO {_table(first)} ({columns}) VALUES ({_marks(values)}) RETURNING id)"]  # noqa: S608
     for number, row in enumerate(others):
-        names, found = _values(row, without=first_refers)
-        column = row._meta.get_field(first_refers).column
+        names, found = _values(row, without=refer)
+        column = row._meta.get_field(refer).column
         parts.append(
             f"also{number} AS (INSERT INTO {_table(row)} ({column}, {names})"  # noqa: S608
             f" SELECT made.id, {_marks(found)} FROM made)"
         )
         values += found
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(parts)} SELECT id FROM made", values)  # noqa: S608
-        first.pk = cursor.fetchone()[0]
+    made = row_of(f"WITH {', '.join(parts)} SELECT id FROM made", values)  # noqa: S608
+    assert made is not None
+    first.pk = made[0]
     first._state.adding = False
 
 
