@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient
 
+from loop.dialects import dialect_named
 from tests import factories as make
 from webapp.annotate import services
 from webapp.annotate.products import critiques_of, makes_of, product_lines, products_of
@@ -64,9 +65,17 @@ def test_a_saved_draft_is_told_what_it_makes(project, task, person, django_asser
 
 
 @pytest.mark.parametrize(
-    "draft", [{}, {"marks": "x"}, {"marks": [1], "first_error": "one"}, {"marks": [[]]}, {"marks": [1], "branches": [1]},
-              {"marks": [1, -1], "first_error": 1, "corrections": []}, {"marks": [1], "verdict": "maybe"}],
-)  # fmt: skip
+    "draft",
+    [
+        {},
+        {"marks": "x"},
+        {"marks": [1], "first_error": "one"},
+        {"marks": [[]]},
+        {"marks": [1], "branches": [1]},
+        {"marks": [1, -1], "first_error": 1, "corrections": "x"},
+        {"marks": [1], "verdict": "maybe"},
+    ],
+)
 def test_a_damaged_draft_makes_nothing(draft):
     assert makes_of("step_critique", draft, model_critique=True, split="train") == []
 
@@ -83,9 +92,7 @@ def test_every_answer_and_the_final_word_with_their_texts(
     services.adjudicate(by=lead, task=task, payload=answer)
     rows = critiques_of(task)
     assert [row.final for row in rows] == [False, False, True]
-    from loop.dialects import dialect_named
-
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):  # the model's critiques; no alternatives to read
         made = products_of(rows, dialect_named("chat"))
     assert made[0].words == "1 correction · 1 step pair · 1 critic row · 2 step labels · 1 calibration point"
     assert made[1].words == "1 critic row · 3 step labels · 1 calibration point"
@@ -148,6 +155,6 @@ def test_the_download_reads_in_parts(
         vote(answer)
     whole = list(product_lines(project))
     monkeypatch.setattr("webapp.annotate.products.AT_ONCE", 2)
-    with django_assert_num_queries(3 * 4 + 1):  # tasks, critiques, the model's, alternatives; the end
+    with django_assert_num_queries(3 * 3 + 1):  # tasks, critiques, the model's; the end
         assert list(product_lines(project)) == whole
     assert len(whole) == 5 * 4
