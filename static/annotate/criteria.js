@@ -7,7 +7,7 @@ const GIVEN = { rating: "ratings", yesno: "checks" };
 
 export class Criteria {
   constructor(form, item, act, leave) {
-    Object.assign(this, { act, leave, all: item.queue?.criteria ?? [], shown: item.responses.map((r) => r.candidate) });
+    Object.assign(this, { act, left: leave, all: item.queue?.criteria ?? [], shown: item.responses.map((r) => r.candidate) });
     this.at = null; // [criterion, display position] while the keys rate
     this.cells = this.all.map((criterion, c) => this.shown.map((_, position) => this.#cell(criterion, c, position)));
     box(form, "criteria", this.any);
@@ -83,12 +83,17 @@ export class Criteria {
     this.cells[c][position].focus();
   }
 
+  #leave() {
+    this.at = null;
+    this.#outline();
+    this.left();
+  }
+
   #step(by) {
     const [c, position] = this.at;
     const next = c * this.shown.length + position + by;
-    if (next < 0) return;
-    if (next >= this.all.length * this.shown.length) { this.leave(); return; }
-    this.enter(Math.floor(next / this.shown.length), next % this.shown.length);
+    if (next >= this.all.length * this.shown.length) this.#leave();
+    else if (next >= 0) this.enter(Math.floor(next / this.shown.length), next % this.shown.length);
   }
 
   // Keys count only while a criterion has the focus; true when this one did.
@@ -103,7 +108,7 @@ export class Criteria {
     else if (key === "ArrowLeft") this.#step(-1);
     else if (key === "ArrowDown" && c + 1 < this.all.length) this.enter(c + 1, position);
     else if (key === "ArrowUp" && c > 0) this.enter(c - 1, position);
-    else if (key === "Escape" || key === "r") this.leave();
+    else if (key === "Escape" || key === "r") this.#leave();
     else return false;
     return true;
   }

@@ -38,7 +38,7 @@ export class Preference {
     });
     candidates.replaceChildren(...this.cards);
     candidates.style.setProperty("--rows", rows.length);
-    candidates.style.setProperty("--columns", responses.length);
+    this.form.style.setProperty("--columns", responses.length);
     this.#mark(rows);
     chooserFill(this.form, this.shown, (n) => t("Response {n}", { n }));
     box(this.form, "ranking", responses.length > 2);

@@ -4,10 +4,19 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import factories as make
-from webapp.annotate.models import Annotation
+from webapp.annotate.models import Annotation, AnnotationTask, Assignment, Queue
+from webapp.annotate.services import tasks_create
 from webapp.traces.models import Preference, Response
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+FIRST = ("3 * 12 = 36", "24 + 36 = 50", "Answer: 35")
+SECOND = ("She has 24 apples.", "3 * 12 = 36", "24 + 36 = 60", "Answer: 60")
+THIRD = ("24 + 36 = 60", "Answer: 60")
+CRITERIA = [
+    {"key": "clear", "label": "Clarity", "kind": "rating", "help": "Could a pupil follow it?"},
+    {"key": "units", "label": "Names units", "kind": "yesno"},
+]
 
 
 @pytest.fixture
@@ -22,16 +31,38 @@ def tasks(project):
 
 
 @pytest.fixture
-def at_work(page, live_server, signed_in, project, tasks):
-    signed_in(make.member_make(project))
-    page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
-    expect(page.locator(".candidate")).to_have_count(2)
-    return page
+def open_page(page, live_server, signed_in, project):
+    def go(count):
+        signed_in(make.member_make(project))
+        page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
+        expect(page.locator(".chooser .chip")).to_have_count(count + 2)  # with tie and all bad
+        expect(page.locator("#lease")).not_to_be_empty()  # the script has taken over
+        return page
+
+    return go
+
+
+@pytest.fixture
+def at_work(open_page, tasks):
+    return open_page(2)
+
+
+def several(project, *solutions):
+    iteration = make.iteration_make(project)
+    prompt = make.prompt_make(project)
+    ids = [make.response_make(prompt, *steps, iteration=iteration).pk for steps in solutions]
+    tasks_create(iteration=iteration, kind="preference", items=[(prompt.pk, ids, 0.0)])
+    return AnnotationTask.objects.get(response_ids=ids)
 
 
 def press(page, *keys):
     for key in keys:
         page.keyboard.press(key)
+
+
+def answered(page):
+    expect(page.locator(".empty")).to_be_visible()
+    return Annotation.objects.get()
 
 
 def test_choice_strength_reason(at_work, tasks):
@@ -64,32 +95,143 @@ def test_nothing_chosen_is_said_and_undo_takes_back(at_work):
     assert Annotation.objects.count() == 0
 
 
+def test_undo_and_redo_go_through_choices_and_leave_what_was_typed(at_work):
+    page = at_work
+    press(page, "1", "2", "c")
+    page.keyboard.type("Shorter")
+    press(page, "Enter", "u")
+    first, second = (page.locator(".chooser input").nth(n) for n in (0, 1))
+    expect(first).to_be_checked()
+    press(page, "U")
+    expect(second).to_be_checked()
+    expect(page.locator("[name=rationale]")).to_have_value("Shorter")
+
+
 def test_draft_survives_a_reload(at_work):
     page = at_work
     press(page, "1", "]")
     expect(page.locator("#saved")).to_contain_text("saved")
     page.reload()
-    expect(page.locator(".candidate input").first).to_be_checked()
+    expect(page.locator(".chooser input").first).to_be_checked()
     expect(page.locator("[name=strength][value='3']")).to_be_checked()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_accessible_and_nothing_sticks_out(at_work, axe, scheme, width):
-    page = at_work
+def test_steps_that_answer_one_another_share_a_row_and_differing_words_are_marked(open_page, project):
+    several(project, FIRST, SECOND)
+    page = open_page(2)
+    order = Assignment.objects.get().order
+    cards = [page.locator(f".candidate[data-candidate='{c}']") for c in (0, 1)]
+    texts = [card.locator(".candidate-step").all_inner_texts() for card in cards]
+    assert texts == [["", *FIRST], list(SECOND)]
+    boxes = [[step.bounding_box()["y"] for step in card.locator(".candidate-step").all()] for card in cards]
+    assert boxes[0] == pytest.approx(boxes[1])
+    marks = [card.locator("mark.differs").all_inner_texts() for card in cards]
+    assert marks == [["50", "35"], ["60", "60"]]
+    assert [c.get_attribute("data-candidate") for c in page.locator(".candidate").all()] == [
+        str(i) for i in order
+    ]
+
+
+def test_a_ranking_of_three_with_a_tie(open_page, project):
+    task = several(project, FIRST, SECOND, THIRD)
+    page = open_page(3)
+    shown = Assignment.objects.get().order
+    press(page, "o", "3", "1", "Backspace", "2", "=", "1")
+    expect(page.locator("[data-slot=ranking]")).to_have_text("3 › 2 = 1")
+    expect(page.locator(".candidate").nth(2).locator("[data-slot=rank]")).to_have_text("rank 1")
+    expect(page.locator(".candidate").nth(0).locator("[data-slot=rank]")).to_have_text("rank 2")
+    press(page, "Enter")
+    made = answered(page)
+    assert made.payload["ranking"] == [[shown[2]], [shown[1], shown[0]]]
+    assert made.payload["winner"] == shown[2] == Preference.objects.get().winner
+    assert made.task == task
+
+
+def test_a_ranking_is_finished_or_left_and_another_winner_drops_it(open_page, project):
+    several(project, FIRST, SECOND, THIRD)
+    page = open_page(3)
+    press(page, "o", "1", "2", "Enter")
+    expect(page.locator("#notice")).to_contain_text("not complete")
+    press(page, "3")
+    expect(page.locator("[data-slot=ranking]")).to_have_text("1 › 2 › 3")
+    press(page, "2")
+    expect(page.locator("[data-slot=ranking]")).to_have_text("")
+    press(page, "u")
+    expect(page.locator("[data-slot=ranking]")).to_have_text("1 › 2 › 3")
+    press(page, "-", "Enter")  # a ranking may stand beside "all bad"
+    made = answered(page)
+    assert (made.payload["all_bad"], len(made.payload["ranking"])) == (True, 3)
+
+
+def test_criteria_by_keyboard(open_page, project):
+    Queue.objects.update_or_create(project=project, kind="preference", defaults={"criteria": CRITERIA})
+    several(project, FIRST, SECOND)
+    page = open_page(2)
+    shown = Assignment.objects.get().order
+    expect(page.locator(".criterion-name").first).to_contain_text("Could a pupil follow it?")
+    press(page, "1", "r", "4", "2", "y")  # two ratings, then on to the yes or no of response 1
+    expect(page.locator(".criterion-cell.here")).to_contain_text("Response 2")
+    press(page, "ArrowUp", "5", "ArrowRight", "Backspace", "Escape")
+    # 2 became 5, "yes" was passed over and the empty cell after it stayed empty
+    expect(page.locator(".criterion-cell.here")).to_have_count(0)
+    press(page, "u", "Enter")  # the keys mean what they meant before
+    payload = answered(page).payload
+    ratings = [None, None]
+    ratings[shown[0]], ratings[shown[1]] = 4, 2  # undo took the 5 back
+    checks = [None, None]
+    checks[shown[0]] = True
+    assert (payload["ratings"], payload["checks"]) == ({"clear": ratings}, {"units": checks})
+
+
+def test_untouched_criteria_are_left_out(open_page, project):
+    Queue.objects.update_or_create(project=project, kind="preference", defaults={"criteria": CRITERIA})
+    several(project, FIRST, SECOND)
+    page = open_page(2)
+    press(page, "1", "Enter")
+    payload = answered(page).payload
+    assert (payload["ratings"], payload["checks"]) == ({}, {})
+
+
+def test_the_sheet_of_keys_names_them(at_work):
+    press(at_work, "?")
+    sheet = at_work.locator("#keys")
+    expect(sheet).to_contain_text("Rank three or four")
+    expect(sheet).to_contain_text("Rate the criteria")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+)
+def test_accessible_and_nothing_sticks_out(open_page, project, axe, scheme, width):
+    Queue.objects.update_or_create(project=project, kind="preference", defaults={"criteria": CRITERIA})
+    several(project, FIRST, SECOND, THIRD, FIRST[:2])
+    page = open_page(4)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    press(page, "1")
+    press(page, "o", "1", "=", "2")
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # The chooser is in reach wherever one has scrolled to.
+    page.evaluate("scrollTo(0, 0)")
+    chooser = page.locator(".chooser").bounding_box()
+    assert chooser["y"] + chooser["height"] <= 800
 
 
 def test_works_without_javascript(browser, live_server, signed_in, project, tasks):
+    Queue.objects.update_or_create(project=project, kind="preference", defaults={"criteria": CRITERIA})
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     signed_in(make.member_make(project), context)
     page.goto(f"{live_server.url}/projects/{project.slug}/annotate/")
+    page.locator("[name=rating-clear-1][value='4']").check(force=True)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator(".messages")).to_contain_text("Choose the better one")
+    expect(page.locator("[name=rating-clear-1][value='4']")).to_be_checked()  # nothing was lost
     page.locator("[name=winner][value=tie]").check(force=True)
+    page.locator("[name=yesno-units-0][value=no]").check(force=True)
     page.get_by_role("button", name="Submit").click()
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
-    assert Preference.objects.get().winner is None
+    payload = Annotation.objects.get().payload
+    assert payload["winner"] is None
+    assert (payload["ratings"], payload["checks"]) == ({"clear": [None, 4]}, {"units": [False, None]})
     context.close()

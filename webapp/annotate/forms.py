@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.http import QueryDict
 
+from webapp.annotate import comparing
 from webapp.annotate.errors import PayloadInvalid
 from webapp.annotate.models import Annotation, TaskKind
+from webapp.annotate.payload import Beside, CritiqueContent
 
 Outcome = Annotation.Outcome
 _MARKS = {"-1": -1, "0": 0, "1": 1}
@@ -49,10 +51,20 @@ class AnswerForm:
     def outcome(self) -> str:
         return _ACTIONS[self.action]
 
-    def payload(self, kind: str, steps: int) -> dict[str, Any]:
+    def payload(self, kind: str, beside: Beside) -> dict[str, Any]:
+        """Raises PayloadInvalid when nothing was chosen."""
+        count = len(beside.texts)
         if self.outcome != Outcome.ANSWERED:
             return {"reason": self.reason, "partial": draft_of(self.data)}
-        return self._preference() if kind == TaskKind.PREFERENCE else self._critique(steps)
+        if kind == TaskKind.PREFERENCE:
+            criteria = comparing.criteria_given(self.data, beside.criteria, count)
+            rationale = self.data.get("rationale", "")
+            return {**comparing.winner_given(self.data), **criteria, "rationale": rationale}
+        judged = self._critique(count)
+        if kind == TaskKind.CRITIQUE_REVIEW:
+            content = {name: judged[name] for name in CritiqueContent.model_fields}
+            return comparing.review_given(self.data, content, beside.critiques)
+        return judged
 
     def _critique(self, steps: int) -> dict[str, Any]:
         """The first step rated wrong is the first error, and the form says that the rest stays unjudged."""
@@ -77,17 +89,6 @@ class AnswerForm:
             "confidence": _whole(self.data.get("confidence")),
         }
 
-    def _preference(self) -> dict[str, Any]:
-        choice = self.data.get("winner")
-        if choice is None:
-            raise PayloadInvalid(["Choose the better response, a tie, or all bad."])
-        return {
-            "winner": _whole(choice),  # "tie" and "all_bad" are no index
-            "all_bad": choice == "all_bad",
-            "strength": _whole(self.data.get("strength")) or 2,
-            "rationale": self.data.get("rationale", ""),
-        }
-
 
 def draft_of(data: QueryDict) -> dict[str, Any]:
     """What was filled in, unchecked: shown again after a refusal, kept when the item is set aside."""
@@ -103,7 +104,7 @@ def draft_of(data: QueryDict) -> dict[str, Any]:
             draft["unsure"].append(int(index))
         elif field in ("comment", "correction", "kind"):
             draft[f"{field}s"][index] = text
-    for field in ("verdict", "confidence", "winner", "strength", "rationale"):
+    for field in ("verdict", "confidence", "winner", "strength", "rationale", "decision"):
         draft[field] = data.get(field, "")
     return draft
 
@@ -117,10 +118,12 @@ def draft_shown(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def steps_shown(item: dict[str, Any], draft: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The steps of a step critique item with what is filled in for each so far."""
+    """The steps of an item with what is filled in for each so far; [] where no step is judged."""
+    draft = draft or draft_shown(item)
+    if item["kind"] == TaskKind.CRITIQUE_REVIEW:
+        return comparing.review_steps(item, draft)
     if item["kind"] != TaskKind.STEP_CRITIQUE:
         return []
-    draft = draft or draft_shown(item)
     said = item["model_critique"] or {}
 
     def at(part: str, index: int) -> Any:

@@ -19,17 +19,17 @@ def test_the_usual_keys_do_not_clash():
 
 def test_two_actions_on_one_key_are_refused_in_words():
     with pytest.raises(ValidationError) as caught:
-        Comfort(keys={"skip": "b"})
+        Comfort(keys={"skip": "n"})
     assert comfort.problems(caught.value) == [
         (
-            "b would be both “First error here; unrated steps before it become good” and "
+            "n would be both “Next step that is not rated yet” and "
             "“Skip, with a reason: someone else is asked”: change one."
         )
     ]
 
 
 def test_swapping_two_keys_is_no_clash_nor_is_sharing_one_between_kinds_of_task():
-    assert Comfort(keys={"skip": "b", "first_error": "s"}).keys == {"skip": "b", "first_error": "s"}
+    assert Comfort(keys={"skip": "n", "next_unrated": "s"}).keys == {"skip": "n", "next_unrated": "s"}
     assert Comfort(keys={"tie": "b"})  # b means nothing in a preference
 
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loop.records import Author
 from tests import factories as make
-from webapp.annotate import selectors, services
+from webapp.annotate import items, selectors, services
 from webapp.annotate.errors import PayloadInvalid
 from webapp.annotate.models import Annotation, AnnotationTask
 from webapp.traces.models import Critique, Preference
@@ -27,7 +27,7 @@ def claimed(project, person):
 
 
 def item(claim):
-    return selectors.item_of(selectors.assignment_for(claim.user, claim.token))
+    return items.item_of(selectors.assignment_for(claim.user, claim.token))
 
 
 def by_people():
@@ -37,9 +37,9 @@ def by_people():
 def test_a_task_needs_one_critique_or_two_different_ones(iteration):
     response = make.response_make(make.prompt_make(iteration.project), iteration=iteration)
     a, b, c = (make.model_critique_make(response).pk for _ in range(3))
-    items = [(response.prompt_id, (response.pk, ids), 0.0) for ids in ([a], [a, b])]
+    asked = [(response.prompt_id, (response.pk, ids), 0.0) for ids in ([a], [a, b])]
     for _ in range(2):  # a repeat adds nothing
-        assert services.tasks_create(iteration=iteration, kind="critique_review", items=items) == 2
+        assert services.tasks_create(iteration=iteration, kind="critique_review", items=asked) == 2
     for ids in ([], [a, a], [a, b, c]):
         with pytest.raises(ValueError, match="one critique or two different ones"):
             services.tasks_create(

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp.accounts import comfort
 from webapp.accounts.models import User
-from webapp.annotate import earlier, forms, selectors, services
+from webapp.annotate import comparing, earlier, forms, selectors, services
 from webapp.annotate.api import next_item
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.models import Annotation, Assignment, TaskKind
@@ -53,7 +53,7 @@ def _take(request: HttpRequest) -> bool:
             assignment_token=form.token,
             submit_key=form.submit_key,
             outcome=form.outcome,
-            payload=form.payload(claim.task.kind, len(selectors.task_texts(claim.task))),
+            payload=form.payload(claim.task.kind, selectors.beside(claim.task, {})),
         )
     except Assignment.DoesNotExist as error:
         raise Http404 from error
@@ -97,6 +97,7 @@ def _page(
 ) -> HttpResponse:
     item = found["item"]
     mine = comfort.comfort_of(cast(User, request.user).settings)
+    answer = draft or (forms.draft_shown(item) if item else {})
     context = {
         "project": project,
         "nav": "annotate",
@@ -116,7 +117,10 @@ def _page(
             "urls": _urls(project),
         },
         "steps": forms.steps_shown(item, draft) if item else [],
-        "answer": draft or (forms.draft_shown(item) if item else {}),
+        "answer": answer,
+        "compared": comparing.options(item) if item else [],
+        "critic_verdict": comparing.review_verdict(item, answer) if item else "",
+        "criteria": comparing.criteria_shown(item, answer, request.POST) if item else [],
         "submit_key": uuid.uuid4(),
     }
     return render(request, "annotate/page.html", context, status=status)
@@ -128,6 +132,6 @@ def _urls(project: Project) -> dict[str, str]:
         "next": reverse("api:task_next", args=[project.slug]),
         "assignment": reverse("api:draft", args=[_ANY]).removesuffix("draft").replace(str(_ANY), "TOKEN"),
         "annotation": reverse("api:annotation", args=[0]),
-        "guidelines": "/api/guidelines/0/read",
+        "guidelines": reverse("api:guidelines_read", args=[0]),
         "done": reverse("annotate", args=[project.slug]),
     }
