@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.annotate.views import agreement, inbox, item, mine, people, queues, review, search, task
+from webapp.annotate.views import agreement, inbox, item, mine, people, queues, review, search, task, tree
 
 urlpatterns = [
     path("projects/<slug:slug>/annotate/", item.annotate, name="annotate"),
@@ -17,6 +17,7 @@ urlpatterns = [
         "projects/<slug:slug>/annotate/answers/<int:pk>/history/", mine.answer_history, name="answer_history"
     ),
     path("projects/<slug:slug>/tasks/<int:pk>/", task.task, name="task"),
+    path("projects/<slug:slug>/tasks/<int:pk>/tree/", tree.tree, name="tree"),
     path("projects/<slug:slug>/tasks/<int:pk>/gold/", queues.gold_make, name="gold_make"),
     path("projects/<slug:slug>/products.jsonl", task.products_download, name="products_download"),
     path("projects/<slug:slug>/inbox/", inbox.inbox, name="inbox"),

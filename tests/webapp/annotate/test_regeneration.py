@@ -410,16 +410,16 @@ def test_a_rated_branch_is_part_of_the_answer_and_of_the_critique(claim):
 def test_the_item_brings_them_along_and_costs_nothing_where_none_were_asked(
     claim, django_assert_num_queries, django_assert_max_num_queries
 ):
-    from webapp.annotate import selectors
+    from webapp.annotate import items, selectors
 
     fresh = selectors.assignment_for(claim.user, claim.token)
     with django_assert_max_num_queries(10) as without:
-        assert selectors.item_of(fresh)["regenerations"] == []
+        assert items.item_of(fresh)["regenerations"] == []
     written(claim, "5")
     written(claim, "6", step=2)
     again = selectors.assignment_for(claim.user, claim.token)
     with django_assert_num_queries(len(without) + 2):
-        found = selectors.item_of(again)["regenerations"]
+        found = items.item_of(again)["regenerations"]
     assert [(r["step"], r["state"], len(r["items"])) for r in found] == [(1, "done", 1), (2, "done", 1)]
 
 
