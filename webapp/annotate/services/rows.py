@@ -28,6 +28,7 @@ _PACKED: dict[str, Callable[[Any], bytes]] = {
     "FloatField": copying.float8,
     "UUIDField": lambda value: copying.uuid(value.bytes),
     "DateTimeField": copying.timestamptz,
+    "DateField": copying.date,
 }
 _ARRAYS: dict[str, Callable[[Any], bytes]] = {
     "UUIDField": lambda values: copying.uuids([v.bytes for v in values]),
@@ -50,7 +51,8 @@ class Rows:
         ]
         by_name = {f.name: f for f in meta.concrete_fields}
         names = [str(f.column) for f in (*(by_name[name] for name in columns), *rest)]
-        self._sql = f"COPY {meta.db_table} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
+        quoted = ", ".join(f'"{name}"' for name in names)
+        self._sql = f"COPY {meta.db_table} ({quoted}) FROM STDIN (FORMAT BINARY)"
         self._head = copying.fields(len(names))
         self._tail = b"".join(_packed(f, shared.get(f.name, f.get_default())) for f in rest)
         self._parts: list[bytes] = []
@@ -58,6 +60,11 @@ class Rows:
     def add(self, *parts: bytes) -> None:
         """One row: its own columns, packed, in order."""
         self._parts.append(b"%s%s%s" % (self._head, b"".join(parts), self._tail))
+
+    @staticmethod
+    def packed(field: Field[Any, Any], value: Any) -> bytes:
+        """A value of one of the model's columns, packed."""
+        return _packed(field, value)
 
     def write(self, cursor: Any) -> None:
         """Store what was added since the last time."""
