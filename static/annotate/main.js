@@ -79,7 +79,7 @@ function prefetch(token) {
   ahead.then((next) => next?.item && VIEWS[next.item.kind]().catch(() => null));
 }
 
-const alternatives = () => import("./alternatives.js").then((module) => module.Alternatives, () => null);
+const alternatives = async () => (await import("./alternatives.js")).Alternatives;
 
 // What a view may ask of the page.
 function hooks(item, Alternatives) {
@@ -118,9 +118,11 @@ function common(form, item) {
   slot(form, "returned")?.replaceChildren(...notes.map(({ author, text }) => element("p", "", `${author}: ${text}`)));
 }
 
+const read = new Set(); // versions read on this page: an item fetched before that does not know it yet
+
 async function readGuidelines(guidelines) {
-  if (!(await showGuidelines(guidelines, true))) return;
-  guidelines.read = true;
+  if (read.has(guidelines.pk) || !(await showGuidelines(guidelines, true))) return;
+  read.add(guidelines.pk);
   current?.view.start();
   try {
     await call("POST", boot.urls.guidelines.replace("/0/", `/${guidelines.pk}/`));
@@ -262,19 +264,12 @@ async function revise(outcome, payload) {
     busy = false;
     mine.form.removeAttribute("aria-busy");
     if (!(error instanceof Refused)) notice(t("The server cannot be reached. What you wrote is kept in this browser; save again in a moment."));
-    else if (error.code === "revision_conflict") await changedMeanwhile(mine);
+    else if (error.code === "revision_conflict") changedMeanwhile(mine, error.reply.annotation);
     else refused(error);
   }
 }
 
-async function changedMeanwhile(mine) {
-  try {
-    const newer = await call("GET", annotation(mine.returned.annotation));
-    await conflict({ payload: asDraft(mine.view, payloadOf(newer)), revision: newer.revision });
-  } catch {
-    notice(t("This answer was changed meanwhile. Reload to see it; what you wrote is kept in this browser."));
-  }
-}
+const changedMeanwhile = (mine, newer) => conflict({ payload: asDraft(mine.view, payloadOf(newer)), revision: newer.revision });
 
 async function advance() {
   const early = current ? ahead : null;

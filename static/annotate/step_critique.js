@@ -17,18 +17,7 @@ export class StepCritique {
   constructor(form, item, hooks) {
     Object.assign(this, { form, item, hooks, history: new History() });
     this.texts = item.responses[0].steps.map((step) => step.text);
-    this.state = {
-      marks: this.texts.map(() => null),
-      first_error: null,
-      unsure: [],
-      kinds: {},
-      comments: {},
-      corrections: {},
-      spans: {},
-      verdict: "", // the person's own word; empty: follows from the marks
-      confidence: null,
-      branches: [],
-    };
+    this.state = this.#blank();
     this.cursor = 0;
     this.words = null; // the word cursor, while a passage is being chosen
     this.cards = new StepCards(form, item);
@@ -48,6 +37,21 @@ export class StepCritique {
     box(form, "model", item.model_critique !== null);
     fill(form, "model-verdict", VERDICT[item.model_critique?.verdict] ?? "");
     this.#listen();
+  }
+
+  #blank() {
+    return {
+      marks: this.texts.map(() => null),
+      first_error: null,
+      unsure: [],
+      kinds: {},
+      comments: {},
+      corrections: {},
+      spans: {},
+      verdict: "", // the person's own word; empty: follows from the marks
+      confidence: null,
+      branches: [],
+    };
   }
 
   #listen() {
@@ -327,7 +331,8 @@ export class StepCritique {
   // ---- what goes out and comes in ------------------------------------------------------------------------------
 
   draft() {
-    return { ...this.state, branches: this.#branches(), cursor: this.cursor };
+    const { verdict: own } = this.state; // "": none of their own, so it goes on following the marks
+    return { ...this.state, verdict: verdict(this.state), own, branches: this.#branches(), cursor: this.cursor };
   }
 
   #branches() {
@@ -337,8 +342,9 @@ export class StepCritique {
   restore(draft) {
     const fits = Array.isArray(draft?.marks) && draft.marks.length === this.texts.length;
     if (fits) {
-      const { cursor, ...state } = draft;
-      this.state = { ...this.state, ...structuredClone(state) };
+      const { cursor, own, ...state } = draft;
+      this.state = { ...this.#blank(), ...structuredClone(state), verdict: "" };
+      this.state.verdict = own ?? (draft.verdict === verdict(this.state) ? "" : draft.verdict ?? "");
       this.cursor = Number.isInteger(cursor) && cursor < this.texts.length ? cursor : 0;
       this.alternatives?.restore(this.state.branches);
     }
@@ -382,7 +388,7 @@ export class StepCritique {
 
   // The same in words, line by line, to lay two versions side by side.
   describe(draft) {
-    const s = { ...this.state, unsure: [], kinds: {}, comments: {}, corrections: {}, verdict: "", confidence: null, ...draft };
+    const s = { ...this.#blank(), ...draft };
     const lines = this.texts.map((_, i) => {
       const words = [after(s, i) ? t("unjudged") : WORD[marked(s, i)], s.kinds[i], s.comments[i], s.corrections[i] && `→ ${s.corrections[i]}`];
       return [t("Step {n}", { n: i + 1 }), words.filter(Boolean).join(" · ")];

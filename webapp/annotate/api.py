@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from webapp.accounts.models import User
 from webapp.annotate import alternatives, products, selectors, services
+from webapp.annotate.answered import answered
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.items import item_of, lease_seconds
 from webapp.annotate.models import Annotation, Assignment, Regeneration
@@ -123,7 +124,8 @@ def heartbeat(request: Request, token: UUID, *, body: dict[str, Any]) -> Respons
 @_route(method="POST", takes=SubmitIn, gives=AnsweredOut, summary="Submit the answer (safe to repeat)")
 def submit(request: Request, token: UUID, *, body: dict[str, Any]) -> Response:
     made = services.annotation_submit(user=_person(request), assignment_token=token, **body)
-    return Response({"annotation": made.pk, "revision": made.revision, "outcome": made.outcome})
+    reply = {"annotation": made.pk, "revision": made.revision, "outcome": made.outcome}
+    return Response(reply | answered(made))
 
 
 @_route(method="POST", takes=FlagIn, gives=FlagOut, summary="Tell the lead something about an item")

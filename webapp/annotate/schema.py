@@ -229,6 +229,12 @@ class AnsweredOut(RevisedOut):
     today = TodayOut()
 
 
+class RevisionShown(s.Serializer):
+    payload = s.DictField()
+    outcome = s.ChoiceField(Annotation.Outcome.choices)
+    revision = s.IntegerField()
+
+
 class ConflictOut(s.Serializer):
     code = s.ChoiceField(
         [
@@ -245,6 +251,7 @@ class ConflictOut(s.Serializer):
     )
     detail = s.CharField()
     draft = DraftShown(required=False, help_text="draft_conflict only: the newer draft.")
+    annotation = RevisionShown(required=False, help_text="revision_conflict only: the newer version.")
 
 
 class InvalidOut(s.Serializer):

@@ -133,5 +133,5 @@ def _urls(project: Project) -> dict[str, str]:
         "assignment": reverse("api:draft", args=[_ANY]).removesuffix("draft").replace(str(_ANY), "TOKEN"),
         "annotation": reverse("api:annotation", args=[0]),
         "guidelines": reverse("api:guidelines_read", args=[0]),
-        "done": reverse("annotate", args=[project.slug]),
+        "done": reverse("answers", args=[project.slug]),
     }
