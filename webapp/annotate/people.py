@@ -98,13 +98,10 @@ def standings(project: Project) -> Standings:
     roles = dict(Membership.objects.filter(project=project).values_list("user", "role"))
     open_flags = Flag.objects.filter(project=project, resolved_at=None).order_by().values_list("author")
     flags = dict(open_flags.annotate(n=Count("pk")))
-    gold, gold_cut = _gold_rows(Annotation.objects.filter(task__project=project))
-    repeats, repeats_cut = _repeat_rows(Annotation.objects.filter(task__project=project))
+    right, again, cut = _right_and_again(project)
     shared = overlapping_answers(project)
     others = _others(shared.rows)
     people = people_of({*totals, *roles})
-    right = _by_person((said, same(truth, said)) for truth, said in gold)
-    again = _by_person((later, same(earlier, later)) for earlier, later in repeats)
     rows = [
         Standing(
             person=person,
@@ -120,10 +117,25 @@ def standings(project: Project) -> Standings:
         for pk, person in people.items()
     ]
     rows.sort(key=lambda r: (-r.answers, r.person.name.lower()))
-    found = [
-        alarm for row in rows for alarm in _alarms(row.person, right[row.person.pk], again[row.person.pk])
-    ]
-    return Standings(rows, found, gold_cut or repeats_cut or shared.cut)
+    found = [alarm for r in rows for alarm in _alarms(r.person, right[r.person.pk], again[r.person.pk])]
+    return Standings(rows, found, cut or shared.cut)
+
+
+def people_alarms(project: Project) -> list[Alarm]:
+    """The alarms of `standings` alone, by name."""
+    right, again, _ = _right_and_again(project)
+    people = sorted(people_of({*right, *again}).values(), key=lambda person: person.name.lower())
+    return [alarm for one in people for alarm in _alarms(one, right[one.pk], again[one.pk])]
+
+
+def _right_and_again(project: Project) -> tuple[dict[int, list[Dated]], dict[int, list[Dated]], bool]:
+    """For each person: how known answers and repeats went; and whether there are more than were read."""
+    answers = Annotation.objects.filter(task__project=project)
+    gold, gold_cut = _gold_rows(answers)
+    repeats, repeats_cut = _repeat_rows(answers)
+    right = _by_person((said, same(truth, said)) for truth, said in gold)
+    again = _by_person((later, same(earlier, later)) for earlier, later in repeats)
+    return right, again, gold_cut or repeats_cut
 
 
 def _alarms(person: Person, right: list[Dated], again: list[Dated]) -> list[Alarm]:

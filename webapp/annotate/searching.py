@@ -142,6 +142,8 @@ def tasks_search(project: Project, wanted: Wanted, *, only: User | None = None) 
             ids = list(_ids(project, wanted, only, PER_PAGE + 1, wanted.before))
     except _TooSlowError:
         return TaskPage([], None, None, slow=True)
+    if not wanted.before and len(ids) <= PER_PAGE:
+        return TaskPage(_rows(ids, wanted, only), None, len(ids))
     count: int | None = None
     try:
         with _patience(COUNT_PATIENCE):

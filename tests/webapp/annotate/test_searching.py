@@ -171,6 +171,20 @@ def test_tasks_committed_late_are_found_on_the_next_round(project, iteration, ma
     assert search_mend(search_mend(after, limit=3)) == 0  # the end: go round again
 
 
+def test_the_scheduler_fills_and_mends(project, iteration, make):
+    from webapp.iterations.management.commands.scheduler import Command
+
+    scheduler = Command()
+    late, _ = make.task_make(iteration, "early"), make.task_make(iteration, "later")
+    scheduler.beat()
+    assert found(project, q="early later") == []
+    assert len(found(project, q="early or later")) == 2
+    SearchRow.objects.filter(task=late).delete()
+    for _ in range(2):  # where the last round stood may lie behind it
+        scheduler.beat()
+    assert found(project, q="early") == [late.pk]
+
+
 def test_any_text_can_be_made_searchable(project, iteration, make):
     wide = " ".join(chr(0x20000 + i) * 2 for i in range(30_000))
     short = " ".join(

@@ -16,7 +16,7 @@ from webapp.accounts.http import SignedInRequest
 from webapp.annotate import agreement as reads
 from webapp.annotate.given import MOST
 from webapp.annotate.models import TaskKind
-from webapp.annotate.people import GOLD_LOW, REPEAT_LOW, standings
+from webapp.annotate.people import people_alarms
 from webapp.metrics.charts import Bands, Measured, bands
 from webapp.projects.access import project_page
 from webapp.projects.models import GuidelineVersion, Project, Role
@@ -73,7 +73,7 @@ def agreement(request: SignedInRequest, project: Project) -> HttpResponse:
     kinds = reads.kinds_measured(answers.rows)
     by_name = project.my_role != Role.ANNOTATOR
     may_lead = at_least(project.my_role, Role.LEAD)
-    alarms = reads.alarms_of(kinds) + (standings(project).alarms if may_lead else [])
+    alarms = reads.alarms_of(kinds) + (people_alarms(project) if may_lead else [])
     context = {
         "project": project,
         "nav": "people",
@@ -98,7 +98,5 @@ def agreement(request: SignedInRequest, project: Project) -> HttpResponse:
         "task_kinds": TaskKind.choices,
         "versions": GuidelineVersion.objects.filter(project=project).values_list("number", flat=True)[:100],
         "alpha_low": reads.ALPHA_LOW,
-        "gold_low": GOLD_LOW,
-        "repeat_low": REPEAT_LOW,
     }
     return render(request, "annotate/agreement/agreement.html", context)
