@@ -11,15 +11,26 @@ from dataclasses import replace
 
 import pytest
 
+from loop.annotate.variance import Said, telling_pair
 from loop.curate import Material, curate, funnel, shuffle_verdicts
 from loop.dialects.terse import Terse
-from loop.domains.arithmetic.annotator import annotate_steps
+from loop.domains.arithmetic.annotator import annotate_steps, prefer_critique
 from loop.domains.arithmetic.check import judge, solve_from
 from loop.domains.arithmetic.generate import generate
 from loop.domains.arithmetic.mistakes import plant
 from loop.model import GenerateRequest
-from loop.recipe import Recipe, method_named, recipes
-from loop.records import PAIR_KINDS, Author, Critique, Response, RowKind, Split, Trace, Verdict
+from loop.recipe import CuratePart, Recipe, method_named, recipes
+from loop.records import (
+    PAIR_KINDS,
+    Author,
+    Critique,
+    Preference,
+    Response,
+    RowKind,
+    Split,
+    Trace,
+    Verdict,
+)
 from loop.runtime import run_method
 from loop.sample.backtrack import Settings, backtrack
 from loop.scripted import ScriptedEngine
@@ -68,6 +79,31 @@ def annotated(traces: list[Trace]) -> dict[str, list[tuple[Response, Critique]]]
     return found
 
 
+def compared(trace: Trace) -> tuple[Preference, ...]:
+    """A simulated annotator, 5 % errors, on the two most telling critiques of each sample."""
+    prompt = next(p for p in PROMPTS if p.id == trace.prompt_id)
+    found = []
+    for response in trace.responses:
+        known = {c.id: c for c in trace.critiques if c.response_id == response.id and c.parsed}
+        pair = telling_pair([Said(c.id, c.first_error, c.verdict, c.text) for c in known.values()])
+        if pair is None:
+            continue
+        ids = tuple(said.critique_id for said in pair)
+        winner, bad = prefer_critique(prompt, response, [known[i] for i in ids], error_rate=0.05, seed=3)
+        found.append(
+            Preference(
+                f"f-{response.id}",
+                prompt.id,
+                (response.id,),
+                winner,
+                Author.PERSON,
+                all_bad=bad,
+                critique_ids=ids,
+            )
+        )
+    return tuple(found)
+
+
 def turned(recipe: Recipe) -> list[Material]:
     module = method_named(recipe.method)
     settings = module.Settings(**recipe.settings)
@@ -103,6 +139,7 @@ def turned(recipe: Recipe) -> list[Material]:
                 trace.scores + extra.scores,
                 trace.critiques,
                 tuple(c for _, c in judged.get(prompt.id, ())),
+                critique_preferences=compared(trace),
             )
         )
     return materials
@@ -162,3 +199,19 @@ def test_two_turns_at_once_in_threads_do_not_meet():
     for thread in threads:
         thread.join()
     assert found == [alone, alone]
+
+
+def test_preferred_critiques_are_truer_than_those_they_were_preferred_to():
+    materials = turned(recipes()["critic-dpo"])
+    found = curate(materials, CuratePart(rows=(RowKind.CRITIQUE_PAIR,)), TERSE)
+    responses = {r.id: (m.prompt, r) for m in materials for r in m.responses}
+    true = Counter()
+    for candidate in found:
+        if candidate.kept and candidate.response_id and candidate.row:
+            prompt, response = responses[candidate.response_id]
+            truth = judge(prompt, [s.text for s in response.steps])
+            for side in ("chosen", "rejected"):
+                read = TERSE.read_critique(getattr(candidate.row, side) or "", response)
+                true[side] += read is not None and read.first_error == truth.first_error
+    assert true["chosen"] > 10
+    assert true["rejected"] < true["chosen"] / 3
