@@ -171,10 +171,11 @@ def test_tasks_committed_late_are_found_on_the_next_round(project, iteration, ma
     assert search_mend(search_mend(after, limit=3)) == 0  # the end: go round again
 
 
-def test_the_scheduler_fills_and_mends(project, iteration, make):
-    from webapp.iterations.management.commands.scheduler import Command
+def test_the_scheduler_fills_and_mends(project, iteration, make, monkeypatch):
+    from webapp.iterations.management.commands import scheduler as command
 
-    scheduler = Command()
+    monkeypatch.setattr(command, "close_old_connections", lambda: None)
+    scheduler = command.Command()
     late, _ = make.task_make(iteration, "early"), make.task_make(iteration, "later")
     scheduler.beat()
     assert found(project, q="early later") == []
