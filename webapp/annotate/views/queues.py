@@ -52,9 +52,7 @@ def _ask(request: SignedInRequest, project: Project, form: AskForm) -> bool:
         form.add_error(None, str(error))
         return False
     if not made:
-        form.add_error(
-            None, _("No task was made: there is no response left that is not asked about already.")
-        )
+        form.add_error(None, _("No task was made: every response there is has been asked about."))
         return False
     messages.success(request, ngettext("{n} task made.", "{n} tasks made.", made).format(n=made))
     return True
