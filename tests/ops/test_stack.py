@@ -57,6 +57,7 @@ def checkout(var_folder):
         "manage.py": MANAGE,
         "webapp/__init__.py": "",
         "webapp/asgi.py": ASGI,
+        "webapp/serve.py": (ROOT / "webapp" / "serve.py").read_text(),
         "celery/__main__.py": CELERY,
         "workers/seed/check.py": "def verify_folder(folder):\n    return []\n",
         "webapp/x/management/commands/bootstrap.py": "",

@@ -70,11 +70,7 @@ def _manage(layout: Layout, *words: str) -> list[str | Path]:
 
 def web_argv(layout: Layout, host: str, port: int) -> list[str | Path]:
     """The web server's command."""
-    # Open event streams never end by themselves; two seconds is enough for everything else.
-    words = (
-        f"webapp.asgi:application --host {host} --port {port} --no-access-log --timeout-graceful-shutdown 2"
-    )
-    return [layout.python, "-m", "uvicorn", *words.split()]
+    return [layout.python, "-m", "webapp.serve", "--host", host, "--port", str(port)]
 
 
 def _programs(layout: Layout, env: dict[str, str], host: str, port: int) -> tuple[Program, list[Program]]:

@@ -1,0 +1,104 @@
+"""The web server: uvicorn, in as many processes as use the cores, on one port.
+
+``python -m webapp.serve --host H --port P``. Python runs one thread of a process at a time, so a second
+process is what lets two people be answered at once. They are forked from one that has the application
+loaded; it holds the port, starts anew whichever ends, and takes them along when it goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+import uvicorn
+
+PROCESSES = 2
+GRACE = 2  # seconds; open event streams never end by themselves
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    options = parser.parse_args()
+    from webapp.asgi import application  # once, for all processes
+
+    config = uvicorn.Config(
+        application,
+        host=options.host,
+        port=options.port,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        lifespan="off",
+    )
+    listening = config.bind_socket()
+    listening.listen(config.backlog)
+    sys.exit(Herd(config, listening, options.processes).run())
+
+
+class Herd:
+    """The serving processes, kept alive until a signal says otherwise."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket, size: int) -> None:
+        self.config, self.listening, self.size = config, listening, size
+        self.children: set[int] = set()
+        self.ending = False
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        while not self.ending:
+            while len(self.children) < self.size:
+                self.children.add(self._fork())
+            begun = time.monotonic()
+            self._wait()
+            if not self.ending and time.monotonic() - begun < 1:
+                time.sleep(1)  # one that cannot even start must not be started in a busy loop
+        self._pass_on()  # to one that was being started when the signal came, too
+        while self.children:
+            self._wait()
+        return 0
+
+    def _fork(self) -> int:
+        parent = os.getpid()
+        child = os.fork()
+        if child:
+            return child
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            if sys.platform == "linux":  # a killed parent must not leave servers on the port
+                ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() == parent:
+                uvicorn.Server(self.config).run(sockets=[self.listening])
+        finally:
+            os._exit(0)
+
+    def _wait(self) -> None:
+        """Until one of them ends, or a signal comes."""
+        try:
+            child, _ = os.wait()
+        except ChildProcessError:
+            self.children.clear()
+        else:
+            self.children.discard(child)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.ending = True
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        for child in self.children:
+            os.kill(child, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
