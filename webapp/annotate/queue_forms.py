@@ -61,7 +61,7 @@ class QueueForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, queue: Queue) -> None:
         initial = {name: getattr(queue, name) for name in self.base_fields}
-        initial |= {name: round(100 * initial[name], 2) for name in self.SHARES}
+        initial |= {name: f"{100 * initial[name]:.4g}" for name in self.SHARES}
         initial["error_kinds"] = "\n".join(queue.error_kinds)
         super().__init__(data, initial=initial)
         self.fields["order"].choices = order_choices()  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from loop.records import Author
 from webapp.accounts.models import User
 from webapp.annotate.models import (
+    Annotation,
     AnnotationTask,
     Assignment,
     DayCount,
@@ -215,3 +216,9 @@ def people_who_annotate(project: Project) -> QuerySet[User]:
     """Members who may be asked, by name."""
     may = User.objects.filter(memberships__project=project, memberships__role__in=MAY_ANNOTATE)
     return may.order_by("username")
+
+
+def sent_back_count(user: User, project: Project) -> int:
+    """How many of a person's answers a lead has sent back; they are few, and have an index of their own."""
+    back = Annotation.objects.filter(user=user, state=Annotation.State.SENT_BACK)
+    return back.filter(task__project=project).count()

@@ -135,3 +135,12 @@ def test_every_kind_of_answer_in_words():
         "Sure": "3 of 4",
     }
     assert changed(said, said) == []
+
+
+def test_the_annotate_page_says_that_something_came_back(client, project, mine, lead):
+    address = reverse("annotate", args=[project.slug])
+    assert "sent back to you" not in text_of(client.get(address))
+    services.answer_send_back(by=lead, annotation=mine[0], note="Again, please.")
+    page = text_of(client.get(address))
+    assert "1 of your answers was sent back to you." in page
+    assert reverse("answers", args=[project.slug]) in page

@@ -106,6 +106,7 @@ def _page(
         "kind_label": TaskKind(item["kind"]).label if item else None,
         "waiting": found["waiting"],
         "why": found.get("why", ""),
+        "sent_back": selectors.sent_back_count(cast(User, request.user), project),
         "caps": comfort.caps(mine.keys),
         "sheet": comfort.sheet(mine.keys, [*TaskKind.values, comfort.ALL]),
         "state": {
