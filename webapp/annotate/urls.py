@@ -1,6 +1,18 @@
 from django.urls import path
 
-from webapp.annotate.views import agreement, inbox, item, mine, people, queues, review, search, task, tree
+from webapp.annotate.views import (
+    agreement,
+    exchange,
+    inbox,
+    item,
+    mine,
+    people,
+    queues,
+    review,
+    search,
+    task,
+    tree,
+)
 
 urlpatterns = [
     path("projects/<slug:slug>/annotate/", item.annotate, name="annotate"),
@@ -20,6 +32,9 @@ urlpatterns = [
     path("projects/<slug:slug>/tasks/<int:pk>/tree/", tree.tree, name="tree"),
     path("projects/<slug:slug>/tasks/<int:pk>/gold/", queues.gold_make, name="gold_make"),
     path("projects/<slug:slug>/products.jsonl", task.products_download, name="products_download"),
+    path("projects/<slug:slug>/tasks/import/", exchange.tasks_import, name="tasks_import"),
+    path("projects/<slug:slug>/tasks/export/", exchange.annotations_export, name="annotations_export"),
+    path("projects/<slug:slug>/tasks/export/file", exchange.download, name="annotations_download"),
     path("projects/<slug:slug>/inbox/", inbox.inbox, name="inbox"),
     path("projects/<slug:slug>/queues/", queues.queues, name="queues"),
     path("projects/<slug:slug>/queues/<str:kind>/", queues.queue, name="queue"),

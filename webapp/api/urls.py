@@ -3,6 +3,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from webapp.accounts import api as accounts
 from webapp.annotate import api as annotate
+from webapp.annotate import export_api
 from webapp.projects import api as projects
 
 app_name = "api"
@@ -11,6 +12,7 @@ urlpatterns = [
     # Split: the content security policy allows no script within the page.
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     path("projects/<slug:slug>/tasks/next", annotate.task_next, name="task_next"),
+    path("projects/<slug:slug>/annotations/export", export_api.export, name="annotations_export"),
     path("assignments/<uuid:token>/draft", annotate.draft, name="draft"),
     path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
     path("assignments/<uuid:token>/submit", annotate.submit, name="submit"),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from loop.annotate.formats import (
     Answer,
@@ -58,7 +57,7 @@ ORDER BY t.id, said.id
 """
 
 
-def answered_rows(project: Project, name: str, neutral: str, using: BaseDatabaseWrapper) -> Iterator[bytes]:
+def answered_rows(project: Project, name: str, neutral: str) -> Iterator[bytes]:
     """Lines of the format. What it has no word for (an answer set aside, a comparison) is left out.
 
     Raises:
@@ -66,12 +65,12 @@ def answered_rows(project: Project, name: str, neutral: str, using: BaseDatabase
     """
     if name not in exchange_names():
         training(name).manifest(neutral=neutral)
-    return _rows(project, name, neutral, using)
+    return _rows(project, name, neutral)
 
 
-def _rows(project: Project, name: str, neutral: str, using: BaseDatabaseWrapper) -> Iterator[bytes]:
+def _rows(project: Project, name: str, neutral: str) -> Iterator[bytes]:
     both = name in exchange_names()
-    with one_moment(using) as cursor:
+    with one_moment() as cursor:
         for line in copied(cursor, _ANSWERS.replace("%d", str(int(project.pk)))):
             said = orjson.loads(line)
             item, answer = _item(said, name), _answer(said)

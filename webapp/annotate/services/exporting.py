@@ -6,12 +6,9 @@ Lines are made by PostgreSQL and come by COPY, so that this process only passes 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from django.db import connection, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from loop.annotate.formats import exchange_names, training_names
 from webapp.annotate import raw
@@ -36,13 +33,11 @@ def annotations_export(
     project: Project,
     format: str = RAW,  # noqa: A002
     neutral: str = "drop",
-    using: BaseDatabaseWrapper | None = None,
 ) -> Iterator[bytes]:
     """The export in pieces of whole lines.
 
     ``raw`` is everything and can be imported again; the other formats have one row per answer, or per final
     word where there is one. ``neutral``: what a training format with booleans makes of neutral steps.
-    ``using``: a connection of its own, for a response that is sent while the request is over.
 
     Raises:
         ExportRefused: an unknown format or policy, at once.
@@ -50,22 +45,11 @@ def annotations_export(
     if format not in format_names():
         raise ExportRefused(f"There is no format {format!r}; there are: {', '.join(format_names())}.")
     if format == RAW:
-        return _pieces(_raw_lines(project, using or connection))
+        return _pieces(_raw_lines(project))
     try:
-        return _pieces(answered_rows(project, format, neutral, using or connection))
+        return _pieces(answered_rows(project, format, neutral))
     except ValueError as error:
         raise ExportRefused(str(error)) from error
-
-
-@contextmanager
-def own_connection() -> Iterator[BaseDatabaseWrapper]:
-    """A connection that may be used from thread to thread, for a stream that outlives its request."""
-    own = connections.create_connection("default")
-    own.inc_thread_sharing()
-    try:
-        yield own
-    finally:
-        own.close()
 
 
 def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -82,8 +66,8 @@ def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 # -------------------------------------------------------------------------------------------------- raw
-def _raw_lines(project: Project, using: BaseDatabaseWrapper) -> Iterator[bytes]:
-    with one_moment(using) as cursor:
+def _raw_lines(project: Project) -> Iterator[bytes]:
+    with one_moment() as cursor:
         yield _line({"type": "project", "version": raw.VERSION, "slug": project.slug, "name": project.name})
         cursor.execute(_PEOPLE, {"project": project.pk})
         for username, program in cursor.fetchall():

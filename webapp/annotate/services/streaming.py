@@ -8,30 +8,18 @@ from struct import unpack_from
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from webapp.copying import HEADER
 
 
 @contextmanager
-def one_moment(using: BaseDatabaseWrapper) -> Iterator[Any]:
+def one_moment() -> Iterator[Any]:
     """A cursor whose queries all see the database at one moment."""
-    nested = using.in_atomic_block  # of a caller, who has looked already
-    with transaction.atomic(using.alias) if using is connection else _begun(using), using.cursor() as cursor:
+    nested = connection.in_atomic_block  # of a caller, who has looked already
+    with transaction.atomic(), connection.cursor() as cursor:
         if not nested:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield cursor
-
-
-@contextmanager
-def _begun(using: BaseDatabaseWrapper) -> Iterator[None]:
-    using.set_autocommit(False)
-    try:
-        yield
-        using.commit()
-    except BaseException:
-        using.rollback()
-        raise
 
 
 def copied(cursor: Any, query: str) -> Iterator[bytes]:
