@@ -71,6 +71,8 @@ def settled(context: BrowserContext, live_server: Any) -> Iterator[None]:
     request_finished.connect(finished)
     yield
     context.route("**/*", lambda route: route.abort())  # nothing new from here on
+    for page in context.pages:
+        page.goto("about:blank")  # what a page sends when it is left is stopped as well
     latest = time.monotonic() + 5
     while context.pages and (asked or serving) and time.monotonic() < latest:
         context.pages[0].wait_for_timeout(10)  # lets Playwright deliver its events
