@@ -219,15 +219,16 @@ class OneCritique extends Review {
   #differences(i) {
     const { original, state: { edited } } = this;
     const row = this.steps[i];
+    const changed = this.#changes().steps[i];
     const marked = edited.marks[i] !== original.marks[i];
-    fill(row, "was", marked ? t("was {word}", { word: WORD[original.marks[i]] }) : "");
+    fill(row, "was", marked ? t("was {word}", { word: WORD[original.marks[i]] }) : changed ? t("changed") : "");
     for (const part of PARTS) {
       const [before, now] = [original[`${part}s`][i] ?? "", (edited[`${part}s`][i] ?? "").trim()];
       const place = slot(row, `${part}-diff`);
       place.hidden = before === "" || before === now;
       if (!place.hidden) drawDiff(place, before, now);
     }
-    row.classList.toggle("edited", this.editing && this.#changes().steps[i]);
+    row.classList.toggle("edited", this.editing && changed);
   }
 
   render() {

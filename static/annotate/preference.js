@@ -74,7 +74,9 @@ export class Preference {
       this.hooks.changed();
     });
     this.form.addEventListener("click", (event) => {
-      if (event.target.closest("[data-do=rank]")) this.#rank();
+      const what = event.target.closest("[data-do]")?.dataset.do;
+      if (what === "rank") this.#rank();
+      else if (what === "tie") { this.ranking.tie(); this.render(); }
     });
   }
 
@@ -145,6 +147,7 @@ export class Preference {
       const next = this.ranking.open ? ` ${this.ranking.tied ? "=" : "›"} ?` : "";
       fill(this.form, "ranking", this.#words(groups) + (groups.length ? next : ""));
       fill(this.form, "ranking-hint", this.ranking.open ? RANKING_HINT : "");
+      box(this.form, "ranking-open", this.ranking.open && groups.length > 0);
       fill(this.form, "rank-word", this.ranking.open ? t("Stop ranking") : groups.length ? t("Rank again") : t("Rank all"));
       this.form.classList.toggle("ranking-open", this.ranking.open);
     }

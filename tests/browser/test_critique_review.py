@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from loop.records import Mark
 from tests import factories as make
-from webapp.annotate.models import Annotation, Assignment
+from webapp.annotate.models import Annotation, Assignment, Draft
 from webapp.traces.models import Critique, Preference
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -157,6 +157,24 @@ def test_a_draft_survives_a_reload(one):
     expect(page.locator("[value=edit]")).to_be_checked()
     expect(page.locator("#comment-2")).to_have_value("Half a thought")
     expect(step(page, 2)).to_have_attribute("aria-current", "step")
+
+
+def test_two_windows_are_told_apart_in_words(one):
+    page = one
+    press(page, "1")
+    expect(page.locator("#saved")).to_contain_text("saved")
+    edited = {"marks": [1, 1, -1], "first_error": 2, "comments": {"2": "Off"}, "corrections": {}}
+    edited["verdict"] = "wrong"
+    Draft.objects.update(payload={"decision": "edit", "edited": edited, "reason": ""}, revision=7)
+    press(page, "3")
+    rows = page.locator("#conflict-rows")
+    expect(rows.locator("tr", has_text="Decision")).to_contain_text("Reject")
+    expect(rows.locator("tr", has_text="Decision")).to_contain_text("Edit")
+    expect(rows.locator("tr", has_text="Step 3")).to_contain_text("Off")
+    page.get_by_role("button", name="Take theirs").click()
+    expect(page.locator("[value=edit]")).to_be_checked()
+    expect(page.locator("#comment-2")).to_have_value("Off")
+    expect(step(page, 2).locator("[data-slot=was]")).to_have_text("was unjudged")
 
 
 def test_of_two_the_better_is_stored_whatever_stood_where(two):

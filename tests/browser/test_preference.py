@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import factories as make
-from webapp.annotate.models import Annotation, AnnotationTask, Assignment, Queue
+from webapp.annotate.models import Annotation, AnnotationTask, Assignment, Draft, Queue
 from webapp.annotate.services import tasks_create
 from webapp.traces.models import Preference, Response
 
@@ -190,6 +190,38 @@ def test_untouched_criteria_are_left_out(open_page, project):
     press(page, "1", "Enter")
     payload = answered(page).payload
     assert (payload["ratings"], payload["checks"]) == ({}, {})
+
+
+def test_ranking_by_pointer_alone(open_page, project):
+    several(project, FIRST, SECOND, THIRD)
+    page = open_page(3)
+    shown = Assignment.objects.get().order
+    page.get_by_role("button", name="Rank all").click()
+    page.locator(".chooser .chip").nth(1).click()
+    page.get_by_role("button", name="Next is equal").click()
+    page.locator(".candidate-head").nth(2).click()
+    page.locator(".chooser .chip").nth(0).click()
+    expect(page.locator("[data-slot=ranking]")).to_have_text("2 = 3 › 1")
+    page.get_by_role("button", name="Submit").click()
+    made = answered(page)
+    assert made.payload["ranking"] == [[shown[1], shown[2]], [shown[0]]]
+    assert made.payload["winner"] is None  # a tie at the top
+
+
+def test_two_windows_are_told_apart_in_words(at_work):
+    page = at_work
+    press(page, "1")
+    expect(page.locator("#saved")).to_contain_text("saved")
+    other = Assignment.objects.order_by("id").first().order[1]
+    Draft.objects.update(payload={"winner": other, "strength": 3, "rationale": "Clearer"}, revision=7)
+    press(page, "]")
+    rows = page.locator("#conflict-rows")
+    expect(rows.locator("tr", has_text="Better").first).to_contain_text("Response 1")
+    expect(rows.locator("tr", has_text="Better").first).to_contain_text("Response 2")
+    expect(rows.locator("tr", has_text="Why")).to_contain_text("Clearer")
+    page.get_by_role("button", name="Take theirs").click()
+    expect(page.locator(".chooser input").nth(1)).to_be_checked()
+    expect(page.locator("[name=rationale]")).to_have_value("Clearer")
 
 
 def test_the_sheet_of_keys_names_them(at_work):
