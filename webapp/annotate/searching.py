@@ -120,6 +120,7 @@ class Found:
     excerpt: list[tuple[bool, str]]  # (one of the words looked for, text)
     answers: list[tuple[Annotation, str]]  # with each in a word
     flags: int  # unresolved
+    when: datetime  # the task was made; for ``only``: answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ class TaskPage:
 def tasks_search(project: Project, wanted: Wanted, *, only: User | None = None) -> TaskPage:
     """A page of tasks, newest first. ``only``: those this person answered, with their answer alone.
 
-    Repeats are left out for ``only``: they are to stay silent.
+    For ``only`` repeats are left out, and purpose, state and iteration are no filters: they would tell
+    which items have a known answer.
     """
     try:
         with _patience(PATIENCE):
@@ -202,16 +204,13 @@ def _answers_of(only: User | None) -> QuerySet[Annotation]:
 
 def _narrowed(project: Project, wanted: Wanted, only: User | None) -> QuerySet[AnnotationTask]:
     tasks = AnnotationTask.objects.filter(project=project)
-    if only:
-        tasks = tasks.exclude(purpose=TaskPurpose.REPEAT)
-    elif wanted.purpose:
-        tasks = tasks.filter(purpose=wanted.purpose)
     if wanted.kind:
         tasks = tasks.filter(kind=wanted.kind)
-    if wanted.state:
-        tasks = tasks.filter(state=wanted.state)
-    if wanted.iteration:
-        tasks = tasks.filter(iteration__number=wanted.iteration)
+    if only:
+        tasks = tasks.exclude(purpose=TaskPurpose.REPEAT)
+    else:
+        told = {"purpose": wanted.purpose, "state": wanted.state, "iteration__number": wanted.iteration}
+        tasks = tasks.filter(**{field: value for field, value in told.items() if value})
     if wanted.flag:
         flags = Flag.objects.filter(task=OuterRef("pk"), **({"author": only} if only else {}))
         tasks = tasks.filter(Exists(flags.filter(resolved_at=None) if wanted.flag == "open" else flags))
@@ -294,6 +293,7 @@ def _rows(ids: list[int], wanted: Wanted, only: User | None) -> list[Found]:
             excerpt=_parts(excerpts.get(pk) or tasks[pk].prompt.text[:300]),
             answers=answers[pk],
             flags=flags.get(pk, 0),
+            when=answers[pk][0][0].created_at if only and answers[pk] else tasks[pk].created_at,
         )
         for pk in ids
     ]

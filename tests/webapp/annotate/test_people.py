@@ -295,12 +295,12 @@ def test_an_alarm_speaks_to_its_reader(project, ada, say, gold, make, get):
     for _ in range(12):
         say(ada, steps(0), gold(steps(1)))
     mine = text_of(get(ada, "me", project.slug))
-    assert "right on 0\u202f% of 12 items with a known answer" in mine
+    assert "Right on 0\u202f% of 12 items with a known answer" in mine
     assert "ask your lead" in mine
     lead = make.member_make(project, role=Role.LEAD)
     assert "Go through some of them together" in text_of(get(lead, "people", project.slug))
     agreed = text_of(get(lead, "agreement", project.slug))
-    assert "right on 0\u202f% of 12 items" in agreed  # alarms stand on the agreement page, too
+    assert "Right on 0\u202f% of 12 items" in agreed  # alarms stand on the agreement page, too
 
 
 def test_queries_do_not_grow(
