@@ -174,6 +174,20 @@ def test_bad_lines_can_be_left_out(load):
     assert [line for line, _ in report.bad] == [1, 3]
 
 
+def test_people_meet_what_was_imported(load, project, make):
+    from webapp.annotate.models import QueueCursor
+
+    person = make.member_make(project)
+    for priority in (-1.0, 0.0):
+        QueueCursor.objects.create(
+            user=make.user_make(), project=project, kind="step_critique", priority=priority, task_id=1
+        )
+    QueueCursor.objects.create(user=person, project=project, kind="preference", priority=-1.0, task_id=1)
+    load(LINE)
+    kept = QueueCursor.objects.order_by("kind").values_list("kind", "priority")
+    assert list(kept) == [("preference", -1.0), ("step_critique", 0.0)]
+
+
 def test_checking_stores_nothing(load):
     from webapp.annotate.models import AnnotationTask
 
@@ -277,7 +291,7 @@ def test_labels_as_answers_are_what_submitting_them_leaves(load, project, make, 
     assert load(labelled, kind=kind, answers_by=giver).already == 1
 
 
-# ------------------------------------------------------------------------------- chunks, helper, the server's checks
+# --------------------------------------------------------------- chunks, helper, the server's checks
 def test_a_file_of_many_chunks_through_the_helper(load, tmp_path):
     from webapp.annotate.models import AnnotationTask
 
@@ -316,7 +330,7 @@ def test_references_hold_however_the_rows_are_loaded(load, monkeypatch, may):
         cursor.execute(
             "SELECT count(*) FROM annotate_annotationtask t JOIN traces_response r ON r.id = t.response_id"
             " JOIN projects_prompt p ON p.id = t.prompt_id AND r.prompt_id = p.id"
-            " JOIN projects_promptfamily f ON (f.project_id, f.family, f.split) = (p.project_id, p.family, p.split)"
+            " JOIN projects_promptfamily f ON f.family = p.family AND f.split = p.split"
         )
         assert cursor.fetchone() == (22,)
 

@@ -19,6 +19,7 @@ from loop.annotate.formats import exchange_names
 from webapp.accounts.models import User
 from webapp.annotate.intake import Intake, Order, take_in
 from webapp.annotate.models import TaskKind
+from webapp.annotate.services.queues import cursors_forget
 from webapp.annotate.services.storing import Counts, Store
 from webapp.projects.models import Project
 from webapp.projects.services.prompts import imports_wait
@@ -104,6 +105,10 @@ def tasks_import(
         if dry_run:
             transaction.set_rollback(True)
         else:
+            if report.imported and not gold:
+                cursors_forget(
+                    project_id=project.pk, kind=kind, above=0.0
+                )  # their priority; ids are the newest
             data = {k: v for k, v in report.as_dict().items() if k not in ("bad", "dry_run")}
             audit_record(project=project, actor=by, verb="tasks imported", target=source, data=data)
     return report

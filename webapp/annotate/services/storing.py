@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -41,16 +41,23 @@ class Counts:
     bad: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
 class _Here:
-    """What the database has of a chunk, and of its earlier lines as they are gone through."""
+    """What the database has of a chunk, and what the chunk adds as its lines are gone through."""
 
-    prompts: dict[str, tuple[int, str]]  # content sha -> id, split
-    homes: dict[str, str]  # family -> split
-    responses: set[bytes]
-    tasks: set[Subject]
-    parents: tuple[set[str], set[int], set[bytes]] = field(default_factory=lambda: (set(), set(), set()))
-    """Families, prompts and responses that were here and get new rows that refer to them."""
+    def __init__(self, prompts: dict[str, tuple[int, str]], homes: dict[str, str]) -> None:
+        self.prompts = prompts  # content sha -> id, split
+        self.homes = homes  # family -> split
+        self.responses: set[bytes] = set()
+        self.tasks: set[Subject] = set()
+        self.prompt_ids: Iterator[int] = iter(())
+        self.old: tuple[set[str], set[int], set[bytes]] = (set(), set(), set())
+        # Families, prompts and responses that were here before and get new rows that refer to them.
+        self.parents: tuple[set[str], set[int], set[bytes]] = (set(), set(), set())
+
+    def begin(self, prompt_ids: Iterable[int]) -> None:
+        """From now on what is added is the chunk's own."""
+        self.prompt_ids = iter(prompt_ids)
+        self.old = set(self.homes), {pk for pk, _ in self.prompts.values()}, self.responses.copy()
 
 
 class Store:
@@ -110,7 +117,7 @@ class Store:
             " FROM projects_promptfamily WHERE project_id = %s AND family = one LIMIT 1)",
             [list(new), self.project.pk],
         )
-        here = _Here(prompts, dict(cursor.fetchall()), set(), set())
+        here = _Here(prompts, dict(cursor.fetchall()))
         if prompts:
             self._tasks_here(cursor, part, here)
         return here
@@ -144,22 +151,13 @@ class Store:
 
     def _rows(self, part: Intake, here: _Here, counts: Counts, cursor: Any) -> list[Given]:
         """Make the rows that are new. Returns the answers that come with them."""
-        wanted = len(part.lines)
-        prompt_ids = iter(ids_take(cursor, Prompt, len({s for s in part.shas if s not in here.prompts})))
-        task_ids = iter(ids_take(cursor, AnnotationTask, wanted))
-        families, prompts, responses = here.parents
-        before = set(here.homes), {pk for pk, _ in here.prompts.values()}, here.responses.copy()
+        here.begin(ids_take(cursor, Prompt, len({sha for sha in part.shas if sha not in here.prompts})))
+        task_ids = iter(ids_take(cursor, AnnotationTask, len(part.lines)))
         given: list[Given] = []
         answers: Iterator[Any] = iter(part.answers) if self.order.labels else repeat((None, ()))
+        columns = part.lines, part.shas, part.families, part.prompts, part.responses, part.tasks
         for line, sha, family, packed, subjects, meta, (answer, texts) in zip(
-            part.lines,
-            part.shas,
-            part.families,
-            part.prompts,
-            part.responses,
-            part.tasks,
-            answers,
-            strict=False,
+            *columns, answers, strict=False
         ):
             known = here.prompts.get(sha)
             home = known[1] if known else here.homes.get(family, _TRAIN)
@@ -171,43 +169,47 @@ class Store:
             if subject in here.tasks:
                 counts.already += 1
                 continue
-            clean = None
-            if self.order.labels:
-                try:
-                    clean = self._clean(answer, texts)
-                except PayloadInvalid as error:
-                    counts.bad.append((line, f"labels: {' '.join(error.problems)}"))
-                    continue
-            if known is None:
-                known = here.prompts[sha] = (next(prompt_ids), _TRAIN)
-                if family not in here.homes:
-                    here.homes[family] = _TRAIN
-                    self.families.add(copying.text(family))
-                elif family in before[0]:
-                    families.add(family)
-                self.prompts.add(copying.int8(known[0]), packed)
-                counts.prompts += 1
-            elif known[0] in before[1]:
-                prompts.add(known[0])
-            prompt = copying.int8(known[0])
-            for rid, body in subjects:
-                if rid not in here.responses:
-                    here.responses.add(rid)
-                    self.responses.add(copying.uuid(rid), prompt, body)
-                elif rid in before[2]:
-                    responses.add(rid)
+            try:
+                clean = self._clean(answer, texts)
+            except PayloadInvalid as error:
+                counts.bad.append((line, f"labels: {' '.join(error.problems)}"))
+                continue
+            prompt = known[0] if known else self._prompt(sha, family, packed, here)
+            counts.prompts += known is None
+            self._responses(prompt, subjects, here)
             here.tasks.add(subject)
             pk = next(task_ids)
             about = copying.uuid(subject[0]) if self.single else copying.uuids(subject)
             known_answer = copying.jsonb(orjson.dumps(clean)) if self.gold else b""
-            self.tasks.add(copying.int8(pk), prompt, about, meta, known_answer)
+            self.tasks.add(copying.int8(pk), copying.int8(prompt), about, meta, known_answer)
             if clean is not None and not self.gold:
-                given.append(
-                    Given(pk, known[0], subject, self.order.kind, clean, answer.outcome, answer.seconds)
-                )
+                told = (clean, answer.outcome, answer.seconds)
+                given.append(Given(pk, prompt, subject, self.order.kind, *told))
             counts.imported += 1
         counts.gold, counts.answers = counts.imported * self.gold, len(given)
         return given
+
+    def _prompt(self, sha: str, family: str, packed: bytes, here: _Here) -> int:
+        """A new prompt, and its family where that is new, too."""
+        pk = next(here.prompt_ids)
+        here.prompts[sha] = (pk, _TRAIN)
+        if family not in here.homes:
+            here.homes[family] = _TRAIN
+            self.families.add(copying.text(family))
+        elif family in here.old[0]:
+            here.parents[0].add(family)
+        self.prompts.add(copying.int8(pk), packed)
+        return pk
+
+    def _responses(self, prompt: int, subjects: Iterable[tuple[bytes, bytes]], here: _Here) -> None:
+        if prompt in here.old[1]:
+            here.parents[1].add(prompt)
+        for rid, body in subjects:
+            if rid not in here.responses:
+                here.responses.add(rid)
+                self.responses.add(copying.uuid(rid), copying.int8(prompt), body)
+            elif rid in here.old[2]:
+                here.parents[2].add(rid)
 
     def _clean(self, answer: Answer | None, texts: tuple[str, ...]) -> dict[str, Any] | None:
         """The labels as an answer of the workspace; None where there are none and none are needed.
