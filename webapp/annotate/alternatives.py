@@ -132,7 +132,7 @@ def _distinct(row: Regeneration, made: list[Response], checked: bool) -> list[di
             },
         )
         item["times"] += 1
-    return list(found.values())
+    return sorted(found.values(), key=lambda item: item["same_step"])  # what is new comes first
 
 
 def _before(row: Regeneration) -> int:

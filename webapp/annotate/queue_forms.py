@@ -107,5 +107,6 @@ class AskForm(forms.Form):
             (str(n), _("of iteration {n}").format(n=n)) for n in numbers
         ]
         self.fields["source"].required = False
+        self.fields["source"].widget.attrs["data-key"] = "n"
         self.fields["order"].choices = order_choices()  # type: ignore[attr-defined]
         self.fields["order"].initial = "first_come"
