@@ -119,12 +119,9 @@ class GuidelineExampleForm(forms.Form):
         return data
 
 
-class _Examples(forms.BaseFormSet):
-    def rows(self) -> list[dict[str, Any]]:
-        """The examples that were filled in, in order."""
-        return [form.cleaned_data for form in self.forms if form.cleaned_data.get("text")]
+GuidelineExamples = forms.formset_factory(GuidelineExampleForm, extra=1, max_num=50, absolute_max=60)
 
 
-GuidelineExamples = forms.formset_factory(
-    GuidelineExampleForm, formset=_Examples, extra=1, max_num=50, absolute_max=60
-)
+def example_rows(examples: forms.BaseFormSet) -> list[dict[str, Any]]:
+    """The examples that were filled in, in order."""
+    return [form.cleaned_data for form in examples.forms if form.cleaned_data.get("text")]

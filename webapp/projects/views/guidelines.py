@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -13,7 +15,7 @@ from webapp.annotate.given import answers_under
 from webapp.projects import selectors, services
 from webapp.projects.access import project_page
 from webapp.projects.compare import lines_compared
-from webapp.projects.forms import GuidelineExamples, GuidelinesForm
+from webapp.projects.forms import GuidelineExamples, GuidelinesForm, example_rows
 from webapp.projects.models import GuidelineVersion, Project, Role
 from webapp.projects.permissions import at_least
 
@@ -36,7 +38,7 @@ def guidelines(request: SignedInRequest, project: Project, number: int | None = 
     version = newest if number is None else _version(project, number)
     may_lead = at_least(project.my_role, Role.LEAD)
     given = answers_under(v.pk for v in versions)
-    context = {
+    context: dict[str, Any] = {
         "project": project,
         "version": version,
         "newest": newest,
@@ -113,7 +115,7 @@ def guidelines_write(request: SignedInRequest, project: Project) -> HttpResponse
         return render(request, "projects/guidelines_write.html", context)
     if not (form.is_valid() and examples.is_valid()):
         return render(request, "projects/guidelines_write.html", context, status=422)
-    text, rows = form.cleaned_data["text"], examples.rows()
+    text, rows = form.cleaned_data["text"], example_rows(examples)
     if action == "preview":
         return render(
             request, "projects/guidelines_write.html", context | {"preview": {"text": text, "examples": rows}}
