@@ -38,8 +38,9 @@ export function today(count) {
     : t("{n} today", { n: count.answers });
 }
 
+// Counted up to twenty, estimated above, and not beyond a thousand.
 export function waiting(n) {
-  fill($("bar"), "waiting", n >= 1000 ? "1000+" : n);
+  fill($("bar"), "waiting", n >= 1000 ? "1000+" : n >= 20 ? `~${n}` : n);
 }
 
 function lease({ returned, leaseEnd }) {

@@ -96,7 +96,8 @@ const nameOf = (item) => (item.returned ? `answer-${item.returned.annotation}` :
 
 function nothing({ why }) {
   const empty = clone("tpl-empty");
-  for (const reason of ["", "quota", "guidelines"]) box(empty, `why-${reason || "none"}`, (why ?? "") === reason);
+  box(empty, "why-none", why !== "quota");
+  box(empty, "why-quota", why === "quota");
   $("stage").replaceChildren(empty);
   drawTick();
 }
