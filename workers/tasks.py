@@ -13,11 +13,10 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
-from workers import alternatives, leaving
+from workers import alternatives, leaving, warm
 from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 
 log = structlog.get_logger()
-MODEL = "model"  # the queue whose workers hold an engine
 
 
 @shared_task(name="workers.look")
@@ -28,7 +27,7 @@ def look(queue: str) -> None:
     """
     close_old_connections()
     while not leaving.asked():
-        if queue == MODEL and patiently(alternatives.take):
+        if queue == warm.MODEL and patiently(alternatives.take):
             continue
         if (unit := patiently(lambda: unit_claim(queue=queue))) is None:
             break

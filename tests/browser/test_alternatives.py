@@ -196,7 +196,7 @@ def test_the_checkers_word_is_shown_only_where_a_critique_or_the_reference_is(
     written(page, "j", "r")
     Response.objects.update(verdict="right")
     page.reload()
-    press(page, "j")
+    page.locator(".step-card").nth(1).click()
     expect(page.locator(".alternative").first).to_contain_text("the checker says right")
 
 
