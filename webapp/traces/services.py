@@ -82,6 +82,7 @@ def traces_store(
                 prompt_id=int(p.prompt_id),
                 iteration_id=iteration_id,
                 response_ids=list(p.response_ids),
+                critique_ids=list(p.critique_ids),
                 winner=p.winner,
                 strength=p.strength,
                 all_bad=p.all_bad,
