@@ -31,12 +31,16 @@ PER_PAGE = 50
 ORDER = ("-disagreement", "id")
 
 
-class Pages(Paginator):  # type: ignore[type-arg]
-    """Counts up to `CAP` only; ``object_list`` is a queryset."""
+class Pages(Paginator):
+    """Counts up to `CAP` only."""
+
+    def __init__(self, tasks: QuerySet[AnnotationTask], per_page: int) -> None:
+        super().__init__(tasks, per_page)
+        self.tasks = tasks
 
     @cached_property
     def count(self) -> int:
-        return capped(self.object_list)
+        return capped(self.tasks)
 
 
 def capped(tasks: QuerySet[AnnotationTask]) -> int:

@@ -7,13 +7,13 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 
 from webapp.accounts.http import SignedInRequest
 from webapp.projects.models import Role
 from webapp.projects.selectors import project_for
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def project_page(role: Role = Role.VIEWER) -> Callable[[View], View]:
@@ -25,7 +25,7 @@ def project_page(role: Role = Role.VIEWER) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def guarded(request: SignedInRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedInRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
             project = project_for(request.user, slug, role)
             request.project = project
             return view(request, project, **kwargs)

@@ -5,7 +5,6 @@ Votes stay with their authors, unchanged; a final word is a row of its own that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -33,6 +32,7 @@ from webapp.annotate.services.answers import (
     still_collecting,
 )
 from webapp.annotate.services.standing import standing_refresh
+from webapp.projects.models import Project
 from webapp.projects.services import audit_record
 from webapp.traces.models import Critique, Preference
 
@@ -155,30 +155,34 @@ def answers_accept(*, by: User, answers: QuerySet[Annotation], note: str = "") -
 
 
 def _accept_some(by: User, pks: list[int], note: str) -> int:
+    """Only keys and states are read: a click may accept a hundred thousand answers."""
     rows = Annotation.objects.filter(pk__in=pks)
     iterations = set(rows.values_list("task__iteration_id", flat=True))
     collecting = [pk for pk in sorted(iterations - {None}) if still_collecting(pk)]
     rows = rows.filter(Q(task__iteration=None) | Q(task__iteration__in=collecting))
     task_ids = list(rows.values_list("task_id", flat=True).distinct())
-    tasks = AnnotationTask.objects.filter(pk__in=task_ids).select_related("project")
-    held = {t.pk: t for t in tasks.order_by("pk").select_for_update(of=("self",), no_key=True)}
-    found = list(rows.filter(state__in=[State.SUBMITTED, State.REJECTED]).select_for_update(of=("self",)))
+    tasks = AnnotationTask.objects.filter(pk__in=task_ids).order_by("pk").select_for_update(no_key=True)
+    projects = dict(tasks.values_list("pk", "project_id"))
+    waiting = rows.filter(state__in=[State.SUBMITTED, State.REJECTED]).select_for_update(of=("self",))
+    found = list(waiting.values_list("pk", "task_id", "state"))
     if not found:
         return 0
-    now = timezone.now()
-    Annotation.objects.filter(pk__in=[a.pk for a in found]).update(
-        state=State.ACCEPTED, reviewed_by=by, reviewed_at=now
+    rejected = [pk for pk, _, state in found if state == State.REJECTED]
+    Annotation.objects.filter(pk__in=[pk for pk, *_ in found]).update(
+        state=State.ACCEPTED, reviewed_by=by, reviewed_at=timezone.now()
     )
-    for answer in found:
-        if answer.state == State.REJECTED:  # what it counted for was taken away
-            answer.state = State.ACCEPTED
-            derived_write(answer, held[answer.task_id])
+    # Without words the answer's own state says it all; a rejection is never left standing alone.
+    noted = [pk for pk, *_ in found] if note else rejected
     ReviewNote.objects.bulk_create(
-        [ReviewNote(annotation=a, author=by, action="accepted", text=note) for a in found], batch_size=1000
+        [ReviewNote(annotation_id=pk, author=by, action="accepted", text=note) for pk in noted],
+        batch_size=1000,
     )
-    _standing_of(held, {a.task_id for a in found if a.state == State.ACCEPTED})
-    for project in {t.project_id: t.project for t in held.values()}.values():
-        mine = [a.pk for a in found if held[a.task_id].project_id == project.pk]
+    again = _count_again(rejected)
+    rest = AnnotationTask.objects.filter(pk__in=set(projects) - again, disagreement=0)
+    left = Annotation.objects.filter(task_id__in=projects, state=State.SUBMITTED).values("task_id")
+    rest.exclude(pk__in=left).update(reviewed=True)
+    for project in Project.objects.filter(pk__in=set(projects.values())):
+        mine = [pk for pk, task, _ in found if projects[task] == project.pk]
         audit_record(
             project=project,
             actor=by,
@@ -189,17 +193,13 @@ def _accept_some(by: User, pks: list[int], note: str) -> int:
     return len(found)
 
 
-def _standing_of(tasks: dict[int, AnnotationTask], changed: Iterable[int]) -> None:
-    """After accepting: a task is done with unless it disputes something or an answer of it still waits.
-
-    Only where a rejected answer counts again can the disagreement have changed.
-    """
-    again = set(changed)
-    for pk in again:
-        standing_refresh(task=tasks[pk])
-    rest = AnnotationTask.objects.filter(pk__in=set(tasks) - again, disagreement=0)
-    waiting = Annotation.objects.filter(task_id__in=tasks, state=State.SUBMITTED).values("task_id")
-    rest.exclude(pk__in=waiting).update(reviewed=True)
+def _count_again(rejected: list[int]) -> set[int]:
+    """Give answers that were rejected their records back; returns their tasks, whose disagreement changes."""
+    answers = Annotation.objects.filter(pk__in=rejected).select_related("task")
+    for answer in answers:
+        derived_write(answer, answer.task)
+        standing_refresh(task=answer.task)
+    return {answer.task_id for answer in answers}
 
 
 @transaction.atomic
