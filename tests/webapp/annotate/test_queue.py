@@ -142,3 +142,42 @@ def test_tasks_are_made_as_the_queue_says_unless_told_otherwise(project, iterati
     plain, told = make.task_make(iteration), make.task_make(iteration, overlap=2, show_reference=False)
     assert (plain.overlap, plain.open_slots, plain.show_reference) == (4, 4, True)
     assert (told.overlap, told.show_reference) == (2, False)
+
+
+def test_a_queue_takes_another_order_at_once(project, iteration, person, submit):
+    """By hand: wrong first; of the wrong ones, that of the surer model; the right one last."""
+    surely_wrong, right, wrong = (make.task_make(iteration) for _ in range(3))
+    for task, verdict, sure in (
+        (surely_wrong, "wrong", -0.1),
+        (right, "right", -0.2),
+        (wrong, "wrong", -0.9),
+    ):
+        task.response.verdict, task.response.logprobs = verdict, [sure, sure]
+        task.response.save()
+    submit(claim(user=person, project=project))  # so there is a cursor, past the first
+    assert (
+        services.queue_reorder(project=project, kind="step_critique", by=None, order="convincing_wrong") == 2
+    )
+    assert Queue.objects.get().order == "convincing_wrong"
+    got = []
+    for _ in range(2):
+        one = claim(user=person, project=project)
+        got.append(one.task_id)
+        submit(one)
+    assert got == [wrong.pk, right.pk]
+    assert AuditEvent.objects.get(verb="queue reordered").data["tasks"] == 2
+
+
+def test_the_uniform_share_of_an_order_is_marked(project, iteration):
+    tasks = [make.task_make(iteration) for _ in range(10)]
+    setting(project, control_share=0.3)
+    services.queue_reorder(project=project, kind="step_critique", by=None, order="convincing_wrong")
+    for task in tasks:
+        task.refresh_from_db()
+    assert sum(task.meta.get("control", False) for task in tasks) == 3
+    assert sorted(task.priority for task in tasks) == [float(i + 1) for i in range(10)]
+
+
+def test_an_unknown_order_is_refused(project):
+    with pytest.raises(services.QueueRefused, match="no order"):
+        services.queue_reorder(project=project, kind="preference", by=None, order="by_magic")

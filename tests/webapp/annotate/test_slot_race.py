@@ -25,14 +25,12 @@ class Browser:
         csrf = "a" * 32
         cookie = f"sessionid={client.cookies['sessionid'].value}; csrftoken={csrf}"
         self.headers = {"Cookie": cookie, "X-CSRFToken": csrf, "Content-Type": "application/json"}
-        self.address, self.project = address, project
+        self.connection, self.project = HTTPConnection(address, timeout=20), project
 
     def ask(self, path, body):
-        connection = HTTPConnection(self.address, timeout=20)
-        connection.request("POST", path, json.dumps(body), self.headers)
-        reply = connection.getresponse()
+        self.connection.request("POST", path, json.dumps(body), self.headers)
+        reply = self.connection.getresponse()
         found = json.loads(reply.read())
-        connection.close()
         assert reply.status == 200, found
         return found
 
@@ -58,5 +56,7 @@ def test_two_browsers_race_for_one_slot(live_server):
             token = items[winner]["token"]
             answer = {"submit_key": token, "payload": {"marks": [1, 1, 1], "verdict": "right"}}
             browsers[winner].ask(f"/api/assignments/{token}/submit", answer)
+    for browser in browsers:
+        browser.connection.close()
     assert Assignment.objects.count() == AnnotationTask.objects.filter(state="done").count() == ROUNDS
     assert min(won) > 0, "one of them always won: that was no race"

@@ -27,6 +27,7 @@ from webapp.annotate.services.regeneration import (
     regeneration_release,
     regenerations_sweep,
 )
+from webapp.annotate.services.reordering import queue_reorder
 from webapp.annotate.services.review import adjudicate, answer_reject, answer_send_back, answers_accept
 from webapp.annotate.services.tasks import tasks_close, tasks_create
 
@@ -50,6 +51,7 @@ __all__ = [
     "flag_resolve",
     "gold_check",
     "gold_make",
+    "queue_reorder",
     "queue_set",
     "regeneration_ask",
     "regeneration_cancel",
