@@ -72,10 +72,9 @@ class ThreadedDjango(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         _connections_check()
-        request, response = self.create_request(scope, body)
-        if request is not None:
-            response = self.get_response(request)
-            response._handler_class = self.__class__
+        request, refusal = self.create_request(scope, body)
+        response: Any = refusal if request is None else self.get_response(request)
+        response._handler_class = self.__class__
         try:
             start = {
                 "type": "http.response.start",
@@ -100,6 +99,7 @@ def _connections_check() -> None:
     That one asks ``SELECT 1`` in every request. A connection between two requests has nothing to say: when
     its socket can be read, it is the news of its end (or of something a new connection does not mind).
     """
+    one: Any  # Django's wrapper of one database
     for one in connections.all(initialized_only=True):
         if one.connection is None:
             continue

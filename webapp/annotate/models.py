@@ -125,6 +125,10 @@ class AnnotationTask(models.Model):
     meta = models.JSONField(default=dict, blank=True, help_text="Of an imported task: its format and extras.")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    model_critique: uuid.UUID | None  # the latest; set by `services.choosing` only
+    queue: Queue  # its settings, and whether there is a final word: set by `selectors.task_locked` only
+    adjudicated: bool
+
     class Meta:
         indexes = [
             # The queue: one index range scan finds the next free task however many are done. Both columns
@@ -327,6 +331,8 @@ class Annotation(models.Model):
     )
     reviewed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    day: "DayCount"  # with this answer in it; set by `services.annotation_submit` only
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["task", "user"], name="one_answer_per_person")]

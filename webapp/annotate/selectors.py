@@ -128,8 +128,9 @@ def _open_count(project: Project) -> int:
 def quota_reached(*, project: Project, user: User, kind: str | None = None) -> bool:
     """Whether this person has given as many answers today as every queue (or this one) allows."""
     queues = Queue.objects.filter(project=project, **({"kind": kind} if kind else {}))
-    quotas = list(queues.values_list("daily_quota", flat=True))
-    if not quotas or None in quotas:
+    found = list(queues.values_list("daily_quota", flat=True))
+    quotas = [quota for quota in found if quota is not None]
+    if not quotas or len(quotas) < len(found):
         return False
     days = DayCount.objects.filter(user=user, project=project, day=timezone.now().date())
     given = days.values_list("answers", flat=True).first() or 0

@@ -46,7 +46,7 @@ def _sized(values: Values) -> Values:
 def columns_of(model: type[models.Model], alias: str) -> str:
     """Every column of the model, named: with ``*`` a new column would upset statements already planned."""
     quote = connection.ops.quote_name
-    return ", ".join(f"{alias}.{quote(field.column)}" for field in model._meta.concrete_fields)
+    return ", ".join(f"{alias}.{quote(str(field.column))}" for field in model._meta.concrete_fields)
 
 
 def instance_of(model: type[M], values: Sequence[Any]) -> M:

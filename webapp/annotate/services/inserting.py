@@ -20,7 +20,7 @@ def rows_insert(first: Model, refer: str = "", *others: Model) -> None:
     parts = [f"made AS (INSERT INTO {_table(first)} ({columns}) VALUES ({_marks(values)}) RETURNING id)"]  # noqa: S608
     for number, row in enumerate(others):
         names, found = _values(row, without=refer)
-        column = row._meta.get_field(refer).column
+        column = connection.ops.quote_name(f"{refer}_id")
         parts.append(
             f"also{number} AS (INSERT INTO {_table(row)} ({column}, {names})"  # noqa: S608
             f" SELECT made.id, {_marks(found)} FROM made)"
@@ -50,4 +50,4 @@ def _values(row: Model, without: str = "") -> tuple[str, list[Any]]:
 def _columns(model: type[Model], without: str) -> tuple[str, list[Any]]:
     left_out = {model._meta.auto_field, model._meta.get_field(without) if without else None}
     fields = [field for field in model._meta.concrete_fields if field not in left_out]
-    return ", ".join(connection.ops.quote_name(field.column) for field in fields), fields
+    return ", ".join(connection.ops.quote_name(str(field.column)) for field in fields), fields

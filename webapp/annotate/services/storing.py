@@ -19,6 +19,7 @@ from webapp.annotate.errors import PayloadInvalid
 from webapp.annotate.intake import PROMPT_COLUMNS, RESPONSE_COLUMNS, TASK_COLUMNS, Intake, Order
 from webapp.annotate.models import AnnotationTask, Queue, TaskKind, TaskPurpose
 from webapp.annotate.payload import Beside, payload_clean
+from webapp.annotate.services.choosing import GOLD_SLOTS
 from webapp.annotate.services.given import Given, answers_store
 from webapp.annotate.services.rows import Rows, ids_take, references_are_ours
 from webapp.projects.models import Project, Prompt, PromptFamily
@@ -69,11 +70,12 @@ class Store:
         self.queue = Queue.objects.get_or_create(project=project, kind=order.kind)[0]
         self.single = order.kind == TaskKind.STEP_CRITIQUE
         now = {"created_at": timezone.now()}
+        people = GOLD_SLOTS if gold else self.queue.overlap
         policy = {
             "kind": order.kind,
             "purpose": TaskPurpose.GOLD.value if gold else TaskPurpose.LABEL.value,
-            "overlap": self.queue.overlap,
-            "open_slots": self.queue.overlap,
+            "overlap": people,
+            "open_slots": people,
             "show_model_critique": self.queue.show_model_critique,
             "show_reference": self.queue.show_reference,
         }
