@@ -104,7 +104,7 @@ def test_a_prompt_with_its_responses(client, project, enter, django_assert_max_n
     for _ in range(12):
         make.response_make(prompt, verdict="wrong")
     enter(Role.LEAD)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         page = text_of(client.get(reverse("prompt", args=["here", prompt.pk])))
     assert "&lt;b&gt;How&lt;/b&gt;" in page
     assert page.count('class="response"') == 10
