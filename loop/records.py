@@ -179,6 +179,7 @@ class Preference:
     strength: float = 1.0  # 0..1
     all_bad: bool = False
     rationale: str = ""
+    ranking: tuple[tuple[int, ...], ...] = ()  # best first, one group is a tie; (): not given
     critique_ids: tuple[str, ...] = ()  # of the one response in ``response_ids``
 
     @property

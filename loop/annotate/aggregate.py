@@ -66,8 +66,11 @@ def agreed_preference(preferences: Sequence[Preference]) -> AgreedPreference:
     winner = _majority([_choice(p) for p in preferences])
     if winner is None:
         return AgreedPreference(None, TIE, sources)
-    first = next(p for p in preferences if _choice(p) == winner[0])
-    return AgreedPreference(first, "", sources)
+    side = [p for p in preferences if _choice(p) == winner[0]]
+    # The rest of a ranking counts where nobody on that side ranks otherwise.
+    ranked = {_ranking(p): p for p in side if p.ranking}
+    agreed = next(iter(ranked.values())) if len(ranked) == 1 else replace(side[0], ranking=())
+    return AgreedPreference(agreed, "", sources)
 
 
 def _judgement(critique: Critique) -> tuple[int | None, Verdict | None]:
@@ -87,6 +90,10 @@ def _merged(side: Sequence[Critique]) -> tuple[Mark | None, ...]:
         next((m for m in marks if m is not None), None)
         for marks in zip(*(c.marks for c in side), strict=True)
     )
+
+
+def _ranking(preference: Preference) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(preference.response_ids[i] for i in group) for group in preference.ranking)
 
 
 T = TypeVar("T", bound=Hashable)

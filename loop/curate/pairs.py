@@ -161,22 +161,32 @@ def _preferred(material: Material, dialect: Dialect) -> list[Candidate]:
         agreed = agreed_preference(preferences)
         choice = agreed.preference
         reason = agreed.reason
-        if choice is not None and choice.winner is None:
+        ordered = [] if choice is None or choice.all_bad else _ordered_pairs(choice)
+        if choice is not None and not ordered:
             reason = "people call all of them bad" if choice.all_bad else "people call it a tie"
-        if choice is None or choice.winner is None:
+        if choice is None or not ordered:
             found.append(
                 Candidate(
                     RowKind.PREFERENCE, material.prompt.id, None, None, agreed.sources, "people", reason
                 )
             )
             continue
-        best = material.response(choice.response_ids[choice.winner])
-        others = [material.response(i) for n, i in enumerate(choice.response_ids) if n != choice.winner]
-        if best is not None:
-            found += [
-                _pair(material, dialect, best, o, "people", agreed.sources) for o in others if o is not None
-            ]
+        rows = [material.response(pk) for pk in choice.response_ids]
+        for better, worse in ordered:
+            best, other = rows[better], rows[worse]
+            if best is not None and other is not None:
+                found.append(_pair(material, dialect, best, other, "people", agreed.sources))
     return found
+
+
+def _ordered_pairs(choice: Preference) -> list[tuple[int, int]]:
+    """Who is better than whom: the winner than all others, then what a ranking says of the rest."""
+    count, winner = len(choice.response_ids), choice.winner
+    pairs = [(winner, other) for other in range(count) if winner is not None and other != winner]
+    for place, group in enumerate(choice.ranking):
+        below = [other for lower in choice.ranking[place + 1 :] for other in lower]
+        pairs += [(better, worse) for better in group for worse in below if better != winner]
+    return pairs
 
 
 def _accepted_over_refused(

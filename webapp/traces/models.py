@@ -183,6 +183,9 @@ class Preference(models.Model):
     )
     response_ids = ArrayField(models.UUIDField())
     winner = models.PositiveSmallIntegerField(null=True)
+    ranking = models.JSONField(
+        default=list, help_text="Indexes of responses, best first; one group is a tie; [] = not given."
+    )
     strength = models.FloatField(default=1.0)
     all_bad = models.BooleanField(default=False)
     rationale = models.TextField(blank=True)
@@ -214,6 +217,7 @@ class Preference(models.Model):
             strength=self.strength,
             all_bad=self.all_bad,
             rationale=self.rationale,
+            ranking=tuple(tuple(group) for group in self.ranking),
             critique_ids=tuple(str(c) for c in self.critique_ids),
         )
 

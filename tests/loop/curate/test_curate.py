@@ -328,6 +328,27 @@ def test_preferences_are_aggregated(given_, reason):
         assert {c.row.chosen[3] for c in found if c.kept} == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("given_", "pairs"),
+    [
+        ((preference(1, ranking=((1,), (2,), (0,))),), {"ba", "bc", "ca"}),
+        ((preference(None, ranking=((0, 1), (2,))),), {"ac", "bc"}),  # tied at the top, yet c is worse
+        ((preference(None, ranking=((0, 1, 2),)),), set()),
+        ((preference(None, all_bad=True, ranking=((0,), (1, 2))),), set()),
+        # both prefer b; only one ranks the rest; then both do, each otherwise
+        ((preference(1), preference(1, "f2", ranking=((1,), (2,), (0,)))), {"ba", "bc", "ca"}),
+        (
+            (preference(1, ranking=((1,), (0,), (2,))), preference(1, "f2", ranking=((1,), (2,), (0,)))),
+            {"ba", "bc"},
+        ),
+    ],
+)
+def test_a_ranking_says_more_than_its_winner(given_, pairs):
+    responses = tuple(response(n, f"1. {n}\n2. so\nAnswer: 5") for n in "abc")
+    found = preference_pairs([Material(PROMPT, responses, preferences=given_)], dialect=CHAT, accept="people")
+    assert {c.row.chosen[3] + c.row.rejected[3] for c in found if c.kept} == pairs
+
+
 # ------------------------------------------------------------------------------- critiques and refinements
 def test_a_persons_critique_becomes_what_the_model_should_have_said():
     bad = response("r", BAD)

@@ -252,6 +252,7 @@ def comparison_of(task: AnnotationTask, answer: dict[str, Any]) -> dict[str, Any
         "response_ids": [task.response_id] if prefers else task.response_ids,
         "critique_ids": task.critique_ids,
         "winner": answer["winner"],
+        "ranking": answer.get("ranking", []),
         "all_bad": answer["all_bad"],
         "rationale": answer["reason"] if prefers else answer["rationale"],
         "strength": answer["strength"] / MOST_STRENGTH,

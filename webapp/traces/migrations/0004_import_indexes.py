@@ -6,55 +6,90 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotate', '0008_import_indexes'),
-        ('iterations', '0002_initial'),
-        ('projects', '0005_import_indexes'),
-        ('registry', '0002_initial'),
-        ('traces', '0003_critique_branches'),
+        ("annotate", "0008_import_indexes"),
+        ("iterations", "0002_initial"),
+        ("projects", "0005_import_indexes"),
+        ("registry", "0002_initial"),
+        ("traces", "0003_critique_branches"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='response',
-            name='traces_resp_iterati_aaf86f_idx',
+            model_name="response",
+            name="traces_resp_iterati_aaf86f_idx",
         ),
         migrations.AlterField(
-            model_name='response',
-            name='author',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="response",
+            name="author",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AlterField(
-            model_name='response',
-            name='iteration',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='responses', to='iterations.iteration'),
+            model_name="response",
+            name="iteration",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="responses",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AlterField(
-            model_name='response',
-            name='model_version',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion'),
+            model_name="response",
+            name="model_version",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.modelversion",
+            ),
         ),
         migrations.AlterField(
-            model_name='response',
-            name='parent',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='traces.response'),
+            model_name="response",
+            name="parent",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="children",
+                to="traces.response",
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('iteration__isnull', False)), fields=['iteration', 'verdict'], name='response_iteration'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("iteration__isnull", False)),
+                fields=["iteration", "verdict"],
+                name="response_iteration",
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='response_parent'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("parent__isnull", False)), fields=["parent"], name="response_parent"
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('model_version__isnull', False)), fields=['model_version'], name='response_model_version'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("model_version__isnull", False)),
+                fields=["model_version"],
+                name="response_model_version",
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('author__isnull', False)), fields=['author'], name='response_author'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("author__isnull", False)), fields=["author"], name="response_author"
+            ),
         ),
     ]
