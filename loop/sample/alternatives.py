@@ -12,9 +12,9 @@ from loop.records import Prompt, Response, Sampling
 from loop.sample import from_prefix
 
 TEMPERATURE = 1.0  # so that they differ
-# Times as hot, once, for as many as came out alike: a model that repeats itself at 1 is so sure that 2 does
-# not make it babble. On wrong steps of the seed model, 1.7 of 3 differ at 1 and 2.8 at 2, more of them right.
-HOTTER = 2.0
+# Once more for as many as came out alike: hotter, without the unlikeliest words. On wrong steps of the seed
+# model 2.0 of 3 differ so, against 1.7 at 1, and in 61 % of cases one at least is right, against 39 %.
+HOTTER, LIKELIEST = 1.5, 0.95
 
 
 def alternatives(
@@ -30,11 +30,11 @@ def alternatives(
 
     async def improve(prompt: Prompt, model: Model, sampling: Sampling) -> None:
         texts: set[str] = set()
-        for asked in (sampling, replace(sampling, temperature=sampling.temperature * HOTTER)):
-            missing = count - len(texts)
-            for found in (
-                await from_prefix(model, prompt, response, prefix, missing, asked) if missing else ()
-            ):
+        hotter = replace(sampling, temperature=sampling.temperature * HOTTER, top_p=LIKELIEST)
+        for asked in (sampling, hotter):
+            if not (missing := count - len(texts)):
+                break
+            for found in await from_prefix(model, prompt, response, prefix, missing, asked):
                 verify.answer(model, prompt, found)
                 texts.add(normalised(found.text))
 

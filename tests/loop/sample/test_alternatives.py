@@ -67,6 +67,6 @@ def test_where_all_say_the_same_it_is_asked_once_more_and_hotter():
         model_name="m",
         run_key="regeneration/1",
     )
-    assert [(r.n, round(r.sampling.temperature, 2)) for (r,) in engine.batches] == [(3, 0.8), (2, 1.6)]
+    assert [(r.n, round(r.sampling.temperature, 2)) for (r,) in engine.batches] == [(3, 0.8), (2, 1.2)]
     assert len(trace.responses) == 5
     assert len({r.seed for r in trace.responses}) == 5
