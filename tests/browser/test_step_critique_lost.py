@@ -1,8 +1,16 @@
 """Nothing typed is lost: reload, lost network, lost reply, another window, a server that is started anew."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from playwright.sync_api import expect
 
 from tests.browser.annotating import cursor_at, press
@@ -115,21 +123,62 @@ def test_mine_is_kept_and_then_stored(at_work, elsewhere):
     expect(page.locator("#saved")).to_contain_text("saved")
 
 
-def test_a_server_started_anew_finds_what_was_typed_meanwhile(at_work):
-    page = at_work
+@pytest.fixture
+def serve():
+    """A server process of one's own on the test's database; each call starts one on the same port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    database = (
+        urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "webapp.asgi:application",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    ]
+    started = []
+
+    def start():
+        started.append(subprocess.Popen(command, env={**os.environ, "DATABASE_URL": database}))
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+                return f"http://localhost:{port}", started[-1]
+            started[-1].poll()
+            assert started[-1].returncode is None, "the server did not start"
+            time.sleep(0.05)  # another process: there is no clock to inject
+        raise AssertionError("the server did not answer within 30 s")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_started_anew_finds_what_was_typed_meanwhile(page, serve, signed_in, project, tasks, person):
+    address, server = serve()
+    signed_in(person)
+    page.goto(f"{address}/projects/{project.slug}/annotate/")
+    expect(cursor_at(page, 0)).to_be_visible()
     page.wait_for_load_state("networkidle")
-    page.route("**/api/**", lambda route: route.abort())  # it is down
+    server.kill()
+    server.wait()
     press(page, "3", "c")
     page.keyboard.type("typed while it was down")
     expect(page.locator("#saved")).to_contain_text("kept in this browser")
     assert Draft.objects.count() == 0
-    page.unroute("**/api/**")
+    serve()
     with page.expect_response(re.compile("/draft$")):
         page.reload()
     expect(page.locator(".note-comment")).to_have_text("typed while it was down")
     expect(cursor_at(page, 1)).to_be_visible()
-    expect(page.locator("#saved")).to_contain_text("saved")
     assert Draft.objects.get().payload["comments"] == {"1": "typed while it was down"}
+    page.goto("about:blank")
 
 
 def test_a_server_that_answers_with_an_error_is_asked_again(at_work):
