@@ -25,7 +25,7 @@ from webapp.projects.models import Project
 from webapp.projects.services.prompts import imports_wait
 from webapp.projects.services.setup import audit_record
 
-CHUNK = 8 * 2**20  # bytes of lines read at a time
+CHUNK = 2 * 2**20  # bytes of lines read at a time
 MOST_NAMED = 1000  # unusable lines that a report names; all are counted
 
 

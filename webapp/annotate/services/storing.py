@@ -107,10 +107,14 @@ class Store:
     # Each look-up goes key by key through an index (LATERAL with a limit): the tables grow within this
     # transaction, and the planner's idea of them is from before it.
     def _here(self, cursor: Any, part: Intake) -> _Here:
+        # "The first at or after" and not "equal": only the unique index is in that order. By equality the
+        # planner may take another that begins with the project, and read all its prompts for each key.
         cursor.execute(
-            "SELECT sha, id, split FROM unnest(%s::text[]) AS sha CROSS JOIN LATERAL (SELECT id, split"
-            " FROM projects_prompt WHERE project_id = %s AND content_sha = sha LIMIT 1)",
-            [list(set(part.shas)), self.project.pk],
+            "SELECT sha, id, split FROM unnest(%(shas)s::text[]) AS sha CROSS JOIN LATERAL (SELECT id, split,"
+            " project_id, content_sha FROM projects_prompt"
+            " WHERE (project_id, content_sha) >= (%(project)s, sha) ORDER BY project_id, content_sha"
+            " LIMIT 1) WHERE project_id = %(project)s AND content_sha = sha",
+            {"shas": list(set(part.shas)), "project": self.project.pk},
         )
         prompts = {sha: (pk, split) for sha, pk, split in cursor.fetchall()}
         new = {family for sha, family in zip(part.shas, part.families, strict=True) if sha not in prompts}
