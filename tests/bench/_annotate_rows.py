@@ -29,8 +29,8 @@ INSERT INTO projects_promptfamily (project_id, family, split)
 SELECT %(project)s, 'bench-' || g, 'train' FROM generate_series(%(first)s, %(last)s) g
 """
 _PROMPTS = """
-FROM (SELECT g, 'A farm sells ' || g %% 97 || ' crates of apples a day. Each crate of order ' || g || ' holds '
-             || g %% 13 + 2 || ' apples. How many crates has it sold after six days?' AS t
+FROM (SELECT g, 'A farm sells ' || g %% 97 || ' crates of apples a day. Each crate of order ' || g
+             || ' holds ' || g %% 13 + 2 || ' apples. How many crates has it sold after six days?' AS t
       FROM generate_series(%(first)s, %(last)s) g) x
 """
 _RESPONSES = f"""
@@ -87,10 +87,10 @@ def insert_like(db: Any, row: Model, source: str, keys: dict[str, Any], **given:
 def load(url: str, *, tasks: int, overlap: int, project: int, iteration: int, veteran: int) -> None:
     """Fill a database with ``tasks`` open tasks and a veteran who has given 100,000 answers.
 
-    From 100,000 tasks on those answers are to tasks still open for two others: the queue's front is all
-    his own. With fewer tasks they are to 100,000 further tasks that are done.
+    With more than 100,000 tasks those answers are to tasks still open for two others: the queue's front is all
+    his own. With no more than that they are to 100,000 further tasks that are done.
     """
-    done = VETERAN_ANSWERS if tasks < VETERAN_ANSWERS else 0
+    done = VETERAN_ANSWERS if tasks <= VETERAN_ANSWERS else 0
     total = tasks + done
     keys = {"project": project, "iteration": iteration, "user": veteran, "answers": VETERAN_ANSWERS}
     with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as db:
