@@ -87,8 +87,8 @@ def insert_like(db: Any, row: Model, source: str, keys: dict[str, Any], **given:
 def load(url: str, *, tasks: int, overlap: int, project: int, iteration: int, veteran: int) -> None:
     """Fill a database with ``tasks`` open tasks and a veteran who has given 100,000 answers.
 
-    With more than 100,000 tasks those answers are to tasks still open for two others: the queue's front is all
-    his own. With no more than that they are to 100,000 further tasks that are done.
+    With more than 100,000 tasks those answers are to tasks still open for two others: the queue's front is
+    all his own. With no more than that they are to 100,000 further tasks that are done.
     """
     done = VETERAN_ANSWERS if tasks <= VETERAN_ANSWERS else 0
     total = tasks + done

@@ -283,7 +283,8 @@ def line(size: int, part: str, found: dict[str, Any]) -> str:
     ]
     return (
         f"({part}) {size:>9,} tasks | {found['items_per_s']:6.1f} items/s | ms p50 / p95 / p99: "
-        f"{' | '.join(words)} | double claims {found['double_claims']}, miscounted {found['miscounted_tasks']}"
+        f"{' | '.join(words)} | double claims {found['double_claims']},"
+        f" miscounted {found['miscounted_tasks']}"
         f" | errors {found['errors']} | load {found['load']} | cpu ms per item {found['cpu_ms_per_item']}"
         + "".join(f"\n  {e}" for e in found["first_errors"])
     )
@@ -292,6 +293,7 @@ def line(size: int, part: str, found: dict[str, Any]) -> str:
 def report(result: list[dict[str, Any]]) -> bool:
     """Print what was found beside what is wanted; false where something is missed."""
     checked: list[tuple[str, bool]] = []
+    result = sorted(result, key=lambda found: found["tasks"])
     first, last = result[0], result[-1]
     for found in result:
         size = found["tasks"]
