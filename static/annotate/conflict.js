@@ -4,14 +4,6 @@ import { element } from "./dom.js";
 const dialog = document.getElementById("conflict");
 const table = document.getElementById("conflict-rows");
 
-const flat = (value, path = "") =>
-  value !== null && typeof value === "object"
-    ? Object.entries(value).flatMap(([key, inner]) => flat(inner, path ? `${path} ${key}` : key))
-    : [[path, String(value ?? "")]];
-
-// A view that cannot put its draft into words has its fields listed.
-const lines = (view, draft) => (view.describe ? view.describe(draft) : flat(draft));
-
 function rows(mine, theirs) {
   const [ours, others] = [new Map(mine), new Map(theirs)];
   return [...new Set([...ours.keys(), ...others.keys()])].map((label) => {
@@ -28,7 +20,7 @@ let open = null; // one question at a time; a second conflict meanwhile is the s
 
 // "mine" or "theirs".
 export function decide(view, mine, theirs) {
-  table.replaceChildren(...rows(lines(view, mine), lines(view, theirs)));
+  table.replaceChildren(...rows(view.describe(mine), view.describe(theirs)));
   if (!dialog.open) dialog.showModal();
   open ??= new Promise((answer) => {
     dialog.oncancel = (event) => event.preventDefault(); // both stay until one is chosen

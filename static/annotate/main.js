@@ -3,13 +3,13 @@ import { t } from "../base/i18n.js";
 import { ask } from "./asking.js";
 import { gold, notice, say, tick, today, waiting } from "./bar.js";
 import { decide } from "./conflict.js";
-import { box, clone, element, fill, rich, slot } from "./dom.js";
-import { fillGuidelines, showGuidelines } from "./guidelines.js";
+import { box, clone, element, slot } from "./dom.js";
+import { fillFrame, foldPrompt } from "./frame.js";
+import { showGuidelines } from "./guidelines.js";
 import { Journal } from "./journal.js";
 import { Keys } from "./keys.js";
 import { Outbox } from "./outbox.js";
 import { Refused, call } from "./server.js";
-import { isLong } from "./step_cards.js";
 
 // kind of task -> its view; fetched with the first item of that kind
 const VIEWS = {
@@ -54,7 +54,7 @@ async function show(reply) {
   if (!item) { nothing(reply); return; }
   today(item.today);
   const form = clone(`tpl-${item.kind}`);
-  common(form, item);
+  fillFrame(form, item);
   const kept = journal.draft(nameOf(item));
   current = {
     item, form,
@@ -100,23 +100,6 @@ function nothing({ why }) {
   box(empty, "why-quota", why === "quota");
   $("stage").replaceChildren(empty);
   drawTick();
-}
-
-function common(form, item) {
-  rich(slot(form, "prompt"), item.prompt.text, item.prompt.html);
-  slot(form, "prompt").classList.toggle("folded", isLong(item.prompt.text));
-  box(form, "unfold-prompt", isLong(item.prompt.text));
-  box(form, "reference", item.reference !== null);
-  fill(form, "reference", item.reference ?? "");
-  box(form, "conversation", item.prompt.messages.length > 1);
-  slot(form, "conversation").replaceChildren(...item.prompt.messages.flatMap((m) => [element("p", "label", m.role), element("p", "response-text", m.content)]));
-  box(form, "guidelines", item.guidelines !== null);
-  fill(form, "guidelines-number", item.guidelines?.number ?? "");
-  fillGuidelines(form, item.guidelines);
-  if (item.returned) fill(form, "submit", t("Save"));
-  const notes = item.returned?.notes ?? [];
-  box(form, "returned", item.returned != null);
-  slot(form, "returned")?.replaceChildren(...notes.map(({ author, text }) => element("p", "", `${author}: ${text}`)));
 }
 
 const read = new Set(); // versions read on this page: an item fetched before that does not know it yet
@@ -358,7 +341,7 @@ const ACTS = {
   give_up: () => setAside("give_up"),
   unsure_whole: () => setAside("unsure"),
   flag: () => setAside("flag"),
-  prompt: foldPrompt,
+  prompt: () => foldPrompt(current.form, current.item),
   guidelines: () => current.item.guidelines && showGuidelines(current.item.guidelines, false).then(() => current?.view.start()),
   keys: () => $("keys").showModal(),
 };
@@ -367,13 +350,6 @@ const NOT_FOR_RETURNED = ["skip", "flag"];
 function act(name) {
   if (!current || busy || (current.returned && NOT_FOR_RETURNED.includes(name))) return;
   ACTS[name]();
-}
-
-function foldPrompt() {
-  if (!isLong(current.item.prompt.text)) return;
-  const folded = slot(current.form, "prompt").classList.toggle("folded");
-  current.form.querySelector("[data-act=prompt]").setAttribute("aria-expanded", String(!folded));
-  fill(current.form, "unfold-prompt", folded ? t("Show all of it") : t("Show less"));
 }
 
 function typing(event) {

@@ -2,13 +2,9 @@
 import { t } from "../base/i18n.js";
 import { drawDiff } from "./diff.js";
 import { box, clone, element, fill, rich, slot } from "./dom.js";
+import { isLong } from "./frame.js";
 import { SIGN, WORD, after, marked } from "./marks.js";
 import { drawPassages } from "./passage.js";
-
-const LONG = 700; // characters, or
-const TALL = 9; // lines: a longer step is folded
-
-export const isLong = (text) => text.length > LONG || text.split("\n").length > TALL;
 
 export class StepCards {
   constructor(form, item) {

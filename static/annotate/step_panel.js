@@ -129,6 +129,7 @@ export class StepPanel {
   selection(span) {
     box(this.form, "selection", span !== null);
     if (span !== null) box(this.form, "passages", true);
+    this.aside.classList.toggle("has-selection", span !== null);
   }
 
   #said(i) {
