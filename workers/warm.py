@@ -11,6 +11,8 @@ from typing import Any
 
 from celery.signals import celeryd_after_setup
 
+from workers.engines.memory import share_the_cpu
+
 MODEL = "model"  # the queue whose workers hold an engine
 NEEDED = (
     "torch",
@@ -32,5 +34,6 @@ def warm_up(instance: Any = None, **_: Any) -> None:
 
 
 def engine_import() -> None:
+    share_the_cpu()  # heard by torch only when it is imported
     for name in NEEDED:
         importlib.import_module(name)

@@ -19,6 +19,14 @@ def test_what_takes_seconds_is_imported_at_the_start_of_a_model_worker(monkeypat
     assert tasks.warm is warm  # the worker's task module brings it along
 
 
+def test_torch_is_imported_when_it_knows_that_it_shares_the_cpu(monkeypatch):
+    order = []
+    monkeypatch.setattr(warm, "share_the_cpu", lambda: order.append("share"))
+    monkeypatch.setattr(warm.importlib, "import_module", order.append)
+    warm.engine_import()
+    assert order == ["share", *warm.NEEDED]
+
+
 @pytest.mark.xdist_group("torch")
 def test_what_it_imports_is_there():
     warm.engine_import()
