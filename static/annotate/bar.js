@@ -15,6 +15,9 @@ export function notice(text, actions = []) {
   $("notice").hidden = text === "";
 }
 
+// It floats over the page: a tap takes it away, unless it asks something.
+$("notice").addEventListener("click", () => { if (!$("notice-actions").childElementCount) notice(""); });
+
 // Quiet feedback: shown for what needs seeing, only spoken for what is visible anyway.
 export function say(text, spokenOnly = false) {
   $("announce").textContent = text;
