@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
-from webapp.threads import threaded_django  # noqa: E402  (needs to know the settings)
+from webapp.threads import threaded_django
 
 django_app = threaded_django()
 

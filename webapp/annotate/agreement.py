@@ -140,7 +140,7 @@ class KindFigures:
 
     @property
     def label(self) -> str:
-        return TaskKind(self.kind).label
+        return str(TaskKind(self.kind).label)
 
 
 def kinds_measured(rows: list[Given]) -> list[KindFigures]:
@@ -290,7 +290,7 @@ class Alarm:
 
     @property
     def label(self) -> str:
-        return TaskKind(self.kind).label if self.kind else ""
+        return str(TaskKind(self.kind).label) if self.kind else ""
 
 
 def alarms_of(kinds: Iterable[KindFigures]) -> list[Alarm]:

@@ -273,7 +273,7 @@ def person_figures(project: Project, user: User) -> PersonFigures:
         anchor=_anchoring(rows),
         pace=_pace(rows),
         outcomes=[
-            (Annotation.Outcome(outcome).label, n)
+            (str(Annotation.Outcome(outcome).label), n)
             for outcome, n in Counter(r.given.outcome for r in rows if not r.given.answered).most_common()
         ],
         skips=states.get(Assignment.State.RELEASED, 0),

@@ -5,22 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotate', '0007_regeneration_corrections'),
-        ('iterations', '0002_initial'),
-        ('projects', '0005_import_indexes'),
+        ("annotate", "0007_regeneration_corrections"),
+        ("iterations", "0002_initial"),
+        ("projects", "0005_import_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='annotationtask',
-            name='iteration',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='iterations.iteration'),
+            model_name="annotationtask",
+            name="iteration",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="tasks",
+                to="iterations.iteration",
+            ),
         ),
         migrations.AlterField(
-            model_name='annotationtask',
-            name='project',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='annotation_tasks', to='projects.project'),
+            model_name="annotationtask",
+            name="project",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="annotation_tasks",
+                to="projects.project",
+            ),
         ),
     ]

@@ -15,41 +15,58 @@ def queues_make(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('annotate', '0008_import_indexes'),
-        ('iterations', '0002_initial'),
-        ('projects', '0005_import_indexes'),
-        ('traces', '0004_import_indexes'),
+        ("annotate", "0008_import_indexes"),
+        ("iterations", "0002_initial"),
+        ("projects", "0005_import_indexes"),
+        ("traces", "0004_import_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='annotationtask',
-            name='task_queue',
+            model_name="annotationtask",
+            name="task_queue",
         ),
         migrations.AddField(
-            model_name='invitation',
-            name='taken',
-            field=models.BooleanField(default=False, help_text='The person was given it; no longer looked through.'),
+            model_name="invitation",
+            name="taken",
+            field=models.BooleanField(
+                default=False, help_text="The person was given it; no longer looked through."
+            ),
         ),
         migrations.AlterField(
-            model_name='invitation',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="invitation",
+            name="user",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(models.F('project'), models.F('kind'), django.db.models.expressions.CombinedExpression(models.F('priority'), '*', models.Value(-1)), models.F('id'), condition=models.Q(('named', False), ('open_slots__gt', 0), ('purpose', 'label'), ('state', 'open')), name='task_queue'),
+            model_name="annotationtask",
+            index=models.Index(
+                models.F("project"),
+                models.F("kind"),
+                django.db.models.expressions.CombinedExpression(models.F("priority"), "*", models.Value(-1)),
+                models.F("id"),
+                condition=models.Q(
+                    ("named", False), ("open_slots__gt", 0), ("purpose", "label"), ("state", "open")
+                ),
+                name="task_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='annotationtask',
-            index=models.Index(condition=models.Q(('repeat_of__isnull', False)), fields=['repeat_of'], name='task_repeated'),
+            model_name="annotationtask",
+            index=models.Index(
+                condition=models.Q(("repeat_of__isnull", False)), fields=["repeat_of"], name="task_repeated"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invitation',
-            index=models.Index(condition=models.Q(('taken', False)), fields=['user'], name='invited'),
+            model_name="invitation",
+            index=models.Index(condition=models.Q(("taken", False)), fields=["user"], name="invited"),
         ),
         migrations.RunPython(queues_make, migrations.RunPython.noop, elidable=True),
     ]
