@@ -39,16 +39,28 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE,
         lifespan="off",
     )
-    listening = config.bind_socket()
-    listening.listen(config.backlog)
-    sys.exit(Herd(config, listening, options.processes).run())
+    with bound(options.host, options.port):  # not listening: it only keeps the port ours
+        print(f"serving on {options.host} port {options.port}", file=sys.stderr, flush=True)
+        sys.exit(Herd(config, options.processes).run())
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on the address, beside others of ours. The kernel deals connections out among the listening
+    ones; with one socket for all, whoever wakes first would take every connection of a burst."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind((host, port))
+    made.set_inheritable(False)
+    return made
 
 
 class Herd:
     """The serving processes, kept alive until a signal says otherwise."""
 
-    def __init__(self, config: uvicorn.Config, listening: socket.socket, size: int) -> None:
-        self.config, self.listening, self.size = config, listening, size
+    def __init__(self, config: uvicorn.Config, size: int) -> None:
+        self.config, self.size = config, size
         self.children: set[int] = set()
         self.ending = False
 
@@ -78,7 +90,8 @@ class Herd:
             if sys.platform == "linux":  # a killed parent must not leave servers on the port
                 ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
             if os.getppid() == parent:
-                uvicorn.Server(self.config).run(sockets=[self.listening])
+                own = bound(self.config.host, self.config.port)
+                uvicorn.Server(self.config).run(sockets=[own])
         finally:
             os._exit(0)
 
