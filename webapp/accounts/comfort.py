@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from django.conf import settings as site
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -123,7 +124,7 @@ class Comfort(BaseModel):
     @classmethod
     def _known_language(cls, value: str) -> str:
         if value and value not in dict(site.LANGUAGES):
-            raise ValueError("There are no pages in this language yet.")
+            raise ValueError(gettext("There are no pages in this language yet."))
         return value
 
     @field_validator("keys")
@@ -133,7 +134,8 @@ class Comfort(BaseModel):
             if name not in _BY_NAME:
                 raise ValueError(f"There is no action called {name!r}.")
             if not key or key in _RESERVED or len(key) > 20 or not key.isprintable():
-                raise ValueError(f"“{_BY_NAME[name].words}” cannot have the key {key!r}; choose another.")
+                said = gettext("“{action}” cannot have the key {key}; choose another.")
+                raise ValueError(said.format(action=_BY_NAME[name].words, key=repr(key)))
         return {name: key for name, key in value.items() if key != _BY_NAME[name].key}
 
     @model_validator(mode="after")
@@ -177,7 +179,8 @@ def clashes(keys: Mapping[str, str]) -> list[str]:
 
 
 def _clash(key: str, one: str, other: str) -> str:
-    return f"{cap(key)} would be both “{_BY_NAME[one].words}” and “{_BY_NAME[other].words}”: change one."
+    said = gettext("{key} would be both “{one}” and “{other}”: change one.")
+    return said.format(key=cap(key), one=_BY_NAME[one].words, other=_BY_NAME[other].words)
 
 
 def cap(key: str) -> str:

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 
 class SignInForm(AuthenticationForm):
     error_messages = {
-        "invalid_login": "That name and password do not fit together. Both are case-sensitive.",
-        "inactive": "This account is switched off. Ask an administrator of your copy of Whetstone.",
+        "invalid_login": _("That name and password do not fit together. Both are case-sensitive."),
+        "inactive": _("This account is switched off. Ask an administrator of your copy of Whetstone."),
     }
 
 

@@ -43,12 +43,12 @@ def _language(request: HttpRequest) -> str:
 
 @cache
 def scripts(language: str) -> dict[str, str]:
-    """The translations that the page's scripts need; none for English."""
+    """The translations that the page's scripts need; none for English, nor for a text that has none yet."""
     path = settings.LOCALE_PATHS[0] / language / FILE
     if not path.is_file():
         return {}
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    return {text: said for text, said in found.items() if said}
 
 
 def catalogue(request: HttpRequest) -> dict[str, Any]:

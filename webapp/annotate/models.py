@@ -8,6 +8,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from webapp.projects.models import GuidelineVersion, Project, Prompt
 from webapp.traces.models import Response
@@ -21,26 +22,26 @@ ANSWER_WORDS = models.Func(
 
 
 class TaskKind(models.TextChoices):
-    STEP_CRITIQUE = "step_critique", "Step critique"
-    PREFERENCE = "preference", "Preference"
-    CRITIQUE_REVIEW = "critique_review", "Critique review"
+    STEP_CRITIQUE = "step_critique", _("Step critique")
+    PREFERENCE = "preference", _("Preference")
+    CRITIQUE_REVIEW = "critique_review", _("Critique review")
 
 
 class TaskPurpose(models.TextChoices):
     """Why the task is asked. Only ``label`` answers are votes; the others measure the people who answer."""
 
-    LABEL = "label", "Label"
-    GOLD = "gold", "Gold"  # the answer is known
+    LABEL = "label", _("Label")
+    GOLD = "gold", _("Gold")  # the answer is known
     REPEAT = (
         "repeat",
-        "Repeat",
+        _("Repeat"),
     )  # a person's own earlier task again, to see whether they agree with themselves
 
 
 class TaskState(models.TextChoices):
-    OPEN = "open"
-    DONE = "done"  # as many answers as asked for
-    CLOSED = "closed"  # withdrawn: the iteration went on or was cancelled
+    OPEN = "open", _("Open")
+    DONE = "done", _("Done")  # as many answers as asked for
+    CLOSED = "closed", _("Closed")  # withdrawn: the iteration went on or was cancelled
 
 
 class Queue(models.Model):
@@ -291,16 +292,16 @@ class Annotation(models.Model):
     """A person's answer. ``payload`` is the answer as given; Critique and Preference rows derive from it."""
 
     class Outcome(models.TextChoices):
-        ANSWERED = "answered"
-        BAD_PROBLEM = "bad_problem"
-        GIVE_UP = "give_up"
-        UNSURE = "unsure"
+        ANSWERED = "answered", _("Answered")
+        BAD_PROBLEM = "bad_problem", _("Bad Problem")
+        GIVE_UP = "give_up", _("Give Up")
+        UNSURE = "unsure", _("Unsure")
 
     class State(models.TextChoices):
-        SUBMITTED = "submitted"
-        ACCEPTED = "accepted"
-        REJECTED = "rejected"
-        SENT_BACK = "sent_back"  # the lead asks its author to look again
+        SUBMITTED = "submitted", _("Submitted")
+        ACCEPTED = "accepted", _("Accepted")
+        REJECTED = "rejected", _("Rejected")
+        SENT_BACK = "sent_back", _("Sent Back")  # the lead asks its author to look again
 
     task = models.ForeignKey(
         AnnotationTask, on_delete=models.CASCADE, related_name="annotations", db_index=False
@@ -369,7 +370,7 @@ class ReviewNote(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     action = models.CharField(
         max_length=10,
-        choices=[("accepted", "Accepted"), ("rejected", "Rejected"), ("sent_back", "Sent back")],
+        choices=[("accepted", _("Accepted")), ("rejected", _("Rejected")), ("sent_back", _("Sent back"))],
     )
     text = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -404,10 +405,10 @@ class Flag(models.Model):
     """Something for the lead's inbox: an item set aside, or a note raised beside an answer."""
 
     class Reason(models.TextChoices):
-        BAD_PROBLEM = "bad_problem", "Bad problem"
-        GIVE_UP = "give_up", "Gave up"
-        UNSURE = "unsure", "Unsure"
-        FLAG = "flag", "Flagged"
+        BAD_PROBLEM = "bad_problem", _("Bad problem")
+        GIVE_UP = "give_up", _("Gave up")
+        UNSURE = "unsure", _("Unsure")
+        FLAG = "flag", _("Flagged")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="flags")
     task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="flags")

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from loop.records import Message, Split
 from loop.records import Prompt as PromptRecord
@@ -36,10 +37,10 @@ class Project(models.Model):
 class Role(models.TextChoices):
     """What a member may do; each role may do everything the ones below it may."""
 
-    ADMIN = "admin", "Administrator"
-    LEAD = "lead", "Lead"
-    ANNOTATOR = "annotator", "Annotator"
-    VIEWER = "viewer", "Viewer"
+    ADMIN = "admin", _("Administrator")
+    LEAD = "lead", _("Lead")
+    ANNOTATOR = "annotator", _("Annotator")
+    VIEWER = "viewer", _("Viewer")
 
 
 class Membership(models.Model):

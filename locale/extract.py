@@ -1,0 +1,128 @@
+"""Brings the catalogues up to date with the texts of the program: `.venv/bin/python locale/extract.py`.
+
+Texts of templates and Python go to `<language>/LC_MESSAGES/django.po` (gettext; to be compiled with `pybabel
+compile`), those of the page's scripts to `<language>/scripts.json` (English text -> translation, "" = none yet).
+What is translated already stays; what is no longer used goes. Babel is in requirements/test.txt.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_python
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALE = ROOT / "locale"
+PYTHON = {"_": None, "_noop": None, "lazy": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)}
+
+Text = str | tuple[str, str]  # or singular and plural
+
+_STRING = r"""u?('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
+_CALL = re.compile(rf"\b(?:gettext\({_STRING}\)|ngettext\({_STRING}, ?{_STRING},)")
+_SCRIPT_CALL = re.compile(r"""(?<![\w.$])t\(\s*("(?:\\.|[^"\\])*")""")
+_HOLE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
+
+
+def of_template(source: str) -> Iterator[Text]:
+    """The texts of a template as Django looks them up: variables as %(name)s, percent signs doubled."""
+    for found in _CALL.finditer(templatize(source)):
+        single, one, many = found.groups()
+        yield ast.literal_eval(single) if single else (ast.literal_eval(one), ast.literal_eval(many))
+
+
+def of_python(source: str) -> Iterator[Text]:
+    for _line, _name, said, _comments in extract_python(io.BytesIO(source.encode()), PYTHON, (), {}):
+        texts = [said] if isinstance(said, str) else [one for one in said if one]
+        if len(texts) == 1:
+            yield texts[0]
+        elif texts:
+            yield (texts[0], texts[1])
+
+
+def of_script(source: str) -> Iterator[str]:
+    """The first argument of every t("…")."""
+    for found in _SCRIPT_CALL.finditer(source):
+        yield json.loads(found[1])
+
+
+def holes(text: str) -> set[str]:
+    """The names of what is filled in: %(n)s and {n}."""
+    return {one or other for one, other in _HOLE.findall(text)}
+
+
+def page_texts() -> dict[Text, list[str]]:
+    """Every text of templates and Python, with the files that say it."""
+    found: dict[Text, list[str]] = {}
+    for path in [*_files("templates", "*.html"), *_files("webapp", "*.py")]:
+        read = of_template if path.suffix == ".html" else of_python
+        for text in read(path.read_text(encoding="utf-8")):
+            places = found.setdefault(text, [])
+            if (name := path.relative_to(ROOT).as_posix()) not in places:
+                places.append(name)
+    return found
+
+
+def script_texts() -> list[str]:
+    """Every text of the scripts, in the order of the files."""
+    sources = [p for p in _files("static", "*.js") if "vendor" not in p.parts]
+    return list(dict.fromkeys(text for p in sources for text in of_script(p.read_text(encoding="utf-8"))))
+
+
+def _files(folder: str, pattern: str) -> Iterable[Path]:
+    return sorted((ROOT / folder).rglob(pattern))
+
+
+def po_of(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / "django.po"
+
+
+def _update_po(language: str) -> int:
+    path = po_of(language)
+    old = Catalog(locale=language)
+    if path.is_file():
+        with path.open("rb") as file:
+            old = read_po(file, locale=language)
+    new = Catalog(
+        locale=language, project="Whetstone", version="", last_translator="", language_team="",
+        msgid_bugs_address="", header_comment="# The page's texts; see CONTRIBUTING.md, Translations.", fuzzy=False,
+    )  # fmt: skip
+    new.revision_date = new.creation_date = old.creation_date  # the same texts give the same file
+    by_text = {m.id if isinstance(m.id, str) else m.id[0]: m.string for m in old if m.id}
+    for text, places in page_texts().items():
+        said = by_text.get(text if isinstance(text, str) else text[0], "")
+        if isinstance(said, str) != isinstance(text, str):  # one form became several, or several one
+            said = ""
+        new.add(text, said or None, locations=[(place, 0) for place in places])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, new, width=110, include_lineno=False, omit_header=False)
+    return sum(not any(m.string if isinstance(m.string, tuple) else [m.string]) for m in new if m.id)
+
+
+def _update_scripts(language: str) -> int:
+    path = LOCALE / language / "scripts.json"
+    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    new = {text: old.get(text, "") for text in script_texts()}
+    path.write_text(json.dumps(new, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return sum(not said for said in new.values())
+
+
+def main() -> int:
+    for folder in sorted(p for p in LOCALE.iterdir() if p.is_dir() and not p.name.startswith("__")):
+        language = folder.name
+        pages, scripts = _update_po(language), _update_scripts(language)
+        sys.stdout.write(f"{language}: {pages} texts of pages and {scripts} of scripts are not translated\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
