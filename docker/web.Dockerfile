@@ -15,6 +15,7 @@ COPY loop loop
 COPY webapp webapp
 COPY templates templates
 COPY static static
+COPY locale locale
 
 # The state folder belongs to the account that writes it; a named volume put here inherits that.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin whetstone \

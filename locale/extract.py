@@ -1,8 +1,8 @@
 """Brings the catalogues up to date with the texts of the program: `.venv/bin/python locale/extract.py`.
 
-Texts of templates and Python go to `<language>/LC_MESSAGES/django.po` (gettext; to be compiled with `pybabel
-compile`), those of the page's scripts to `<language>/scripts.json` (English text -> translation, "" = none yet).
-What is translated already stays; what is no longer used goes. Babel is in requirements/test.txt.
+Texts of templates and Python go to `<language>/LC_MESSAGES/django.po`, those of the page's scripts to
+`<language>/scripts.json` (English text -> translation, "" = none yet). What is translated already stays;
+what is no longer used goes. Afterwards `pybabel compile`. Babel is in requirements/test.txt.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ def _update_po(language: str) -> int:
     if path.is_file():
         with path.open("rb") as file:
             old = read_po(file, locale=language)
-    new = Catalog(
-        locale=language, project="Whetstone", version="", last_translator="", language_team="",
-        msgid_bugs_address="", header_comment="# The page's texts; see CONTRIBUTING.md, Translations.", fuzzy=False,
-    )  # fmt: skip
+    new = Catalog(language, header_comment="# See CONTRIBUTING.md, Translations.", fuzzy=False)
+    new.project, new.version = "Whetstone", "1"
+    new.last_translator = new.language_team = "Whetstone"
+    new.msgid_bugs_address = "see CONTRIBUTING.md"
     new.revision_date = new.creation_date = old.creation_date  # the same texts give the same file
     by_text = {m.id if isinstance(m.id, str) else m.id[0]: m.string for m in old if m.id}
     for text, places in page_texts().items():
