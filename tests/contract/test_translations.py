@@ -1,11 +1,12 @@
 """The catalogues hold every text of the program, and what they say fits it. GNU gettext is not needed."""
 
 import importlib.util
+import io
 import json
 import re
 
 import pytest
-from babel.messages.mofile import read_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
 
@@ -52,10 +53,13 @@ def test_every_text_of_the_scripts_is_in_the_catalogue(language):
 
 @every_language
 def test_what_the_program_reads_is_compiled_from_what_people_edit(language):
+    again = io.BytesIO()
+    write_mo(again, pages(language))
+    again.seek(0)
     with extract.po_of(language).with_suffix(".mo").open("rb") as file:
-        compiled = read_mo(file)
-    assert said(compiled) == said(pages(language)), UPDATE
-    assert compiled.plural_forms == pages(language).plural_forms
+        compiled, expected = read_mo(file), read_mo(again)  # not their bytes: the head names Babel's version
+    assert said(compiled) == said(expected), UPDATE
+    assert compiled.plural_forms == expected.plural_forms
 
 
 @every_language
@@ -80,19 +84,6 @@ def test_percent_signs_and_markup_survive(language):
             formatted = "%(" in one or "%%" in one
             assert not formatted or "%" not in re.sub(r"%\(\w+\)s|%%", "", form), form
             assert sorted(re.findall(r"<[^>]*>", form)) == sorted(re.findall(r"<[^>]*>", one)), form
-
-
-def test_the_language_begun_has_every_text_of_the_annotation_page():
-    """German is begun: this much is done, and stays done. Other pages may lag behind."""
-    texts = said(pages("de"))
-    missing = [
-        text
-        for text, places in extract.page_texts().items()
-        if text not in texts
-        and any(re.match(r"templates/(annotate/(_|page)|accounts/|base)", p) for p in places)
-    ]
-    assert missing == []
-    assert [text for text, word in scripts("de").items() if not word] == []
 
 
 def bare_words(source):
