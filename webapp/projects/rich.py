@@ -37,24 +37,30 @@ _CLASSES = {
     "ul": {"plus", "star"},
 }
 _ATTRIBUTES = {"a": {"href"}, "span": {"data-tex"}, "ol": {"start"}}
-# What a renderer could do something about. Lists are left out: they read the same as they stand.
+# What a renderer could do something about. Lists are left out: they read the same as they stand. Each branch
+# stays within its line and never goes back: the text is anybody's, and must not keep the server busy.
 _SIGNS = re.compile(
-    r"""(?<!\w)[*_]+\S | [`~]| \\[^\w\s] | \$[^$]*\$ | \]\( | <\S+[:@]
-    | ^[\s>*+\-\d.)]*(?:>|\#{1,6}(?:\s|$)) | ^\s*\|?\s*:?-+:?\s*\| | ^\s*(?:-\s*){3,}$ | ^\s*:?-+:?\s*$""",
+    r"""(?<!\w)[*_]+\S | [`~]| \\[^\w\s] | \$[^$]*\$ | \]\( | <[^\s<:@]+[:@]
+    | ^[^\S\n]*+(?:[*+\-\d.)]++[^\S\n]*+)*+(?:>|\#{1,6}(?:\s|$)) | ^[^\S\n]*+\|?[^\S\n]*+:?-++:?[^\S\n]*+\|
+    | ^[^\S\n]*+(?:-[^\S\n]*+){3,}+$ | ^[^\S\n]*+:?-++:?[^\S\n]*+$""",
     re.MULTILINE | re.VERBOSE,
 )
-_MATHS = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+LONGEST = 50_000  # characters; a longer text stays as it is
+_LONGEST_MATHS = 2_000
+_MATHS = re.compile(rf"\\\((.{{1,{_LONGEST_MATHS}}}?)\\\)|\\\[(.{{1,{_LONGEST_MATHS}}}?)\\\]", re.DOTALL)
 _formatter = HtmlFormatter(nowrap=True, classprefix="hl-")
 
 
 def marked_up(text: str) -> str:
     """`rich` of the text, or "" where the text has nothing to render and does as it stands."""
-    return rich(text) if _SIGNS.search(text) else ""
+    return rich(text) if len(text) <= LONGEST and _SIGNS.search(text) else ""
 
 
 @lru_cache(maxsize=4096)
 def rich(text: str) -> str:
     """The text as clean HTML."""
+    if len(text) > LONGEST:
+        return f"<pre>{escapeHtml(text)}</pre>"
     return nh3.clean(
         _parser.render(text),
         tags=_TAGS,

@@ -1,6 +1,7 @@
 """Text of models and people as HTML: harmless whatever they write, and true to what they wrote."""
 
 import re
+import time
 from html import unescape
 from html.parser import HTMLParser
 
@@ -151,3 +152,21 @@ def test_a_long_text_is_quick():
     for piece in ("$a", "\\(", "[", "*a", "`", "> ", "\\["):
         rich(piece * 4000)
         marked_up(piece * 4000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n" * 40_000, " " * 40_000 + "x", "<" * 40_000, "12345 67\n" * 5_000, "1.\n" * 10_000, "\\(" * 5_000],
+    ids=["newlines", "spaces", "angles", "numbers", "list", "maths"],
+)
+def test_no_text_keeps_the_server_busy(text):
+    begun = time.process_time()
+    marked_up(text)
+    rich.__wrapped__(text)
+    assert time.process_time() - begun < 3  # at quadratic cost each of these took between seconds and hours
+
+
+def test_what_is_too_long_to_render_stays_as_it_is():
+    text = "# heading <b>\n" * 10_000
+    assert marked_up(text) == ""
+    assert rich(text).startswith("<pre># heading &lt;b&gt;\n")
