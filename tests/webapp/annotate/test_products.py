@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.test import AsyncRequestFactory
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -11,6 +12,7 @@ from loop.dialects import dialect_named
 from tests import factories as make
 from webapp.annotate import services
 from webapp.annotate.products import critiques_of, makes_of, product_lines, products_of
+from webapp.annotate.views.task import products_download
 from webapp.projects.models import Role
 
 RIGHT = {"marks": [1, 1, 1], "first_error": None, "verdict": "right"}
@@ -145,6 +147,16 @@ def test_the_download_holds_what_counts(client, lead, project, iteration, task, 
         True,
     )
     assert client.get(address, {"product": "gold"}).status_code == 404
+
+
+def test_the_download_is_a_stream_behind_asgi_too(project, iteration, vote, answer, lead):
+    make.task_make(iteration)
+    vote(answer)
+    request = AsyncRequestFactory().get("/")
+    request.user = lead
+    reply = products_download(request, slug=project.slug)
+    assert reply.streaming and not reply.is_async  # else its thread would gather the whole file first
+    assert len(b"".join(reply).splitlines()) == 4
 
 
 def test_the_download_reads_in_parts(
