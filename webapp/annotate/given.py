@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from django.db.models import Count, QuerySet
 from loop.annotate.reliability import Compared, Judged, same_judgement
 from loop.records import Verdict
 from webapp.accounts.models import User
-from webapp.annotate.models import Annotation, TaskKind
+from webapp.annotate.models import Annotation, AnnotationRevision, TaskKind
 
 MOST = 20_000  # answers that one page reads; it says so where there are more
 _CHUNK = 2000
@@ -41,10 +41,12 @@ class Given(NamedTuple):
         return self.outcome == Annotation.Outcome.ANSWERED
 
 
-FIELDS = (
-    "pk", "task_id", "user_id", "task__kind", "outcome", "created_at", "guideline_version__number",
+_SAID = (
     "payload__marks", "payload__first_error", "payload__verdict", "payload__winner", "payload__all_bad",
     "payload__decision",
+)  # fmt: skip
+FIELDS = (
+    "pk", "task_id", "user_id", "task__kind", "outcome", "created_at", "guideline_version__number", *_SAID
 )  # fmt: skip
 
 
@@ -64,6 +66,19 @@ def answers_read(answers: QuerySet[Annotation], *, most: int = MOST) -> Answers:
     if cut and rows[0].task != rows[-1].task:  # the last task may lack some of its answers
         rows = [row for row in rows if row.task != rows[-1].task]
     return Answers(rows, cut)
+
+
+def as_given(rows: Sequence[Given]) -> list[Given]:
+    """The answers as they were first given, whatever their authors changed since. One query."""
+    changed = AnnotationRevision.objects.filter(
+        annotation__in=[row.pk for row in rows], annotation__revision__gt=1, number=1
+    )
+    first = {pk: said for pk, *said in changed.values_list("annotation_id", "outcome", *_SAID)}
+    names = ("outcome", *(name.removeprefix("payload__") for name in _SAID))
+    return [
+        row._replace(**dict(zip(names, first[row.pk], strict=True))) if row.pk in first else row
+        for row in rows
+    ]
 
 
 def by_task(rows: Iterable[Given]) -> dict[int, list[Given]]:

@@ -37,6 +37,7 @@ from webapp.annotate.given import (
     Given,
     Person,
     answers_read,
+    as_given,
     by_task,
     compared,
     judged,
@@ -173,11 +174,16 @@ def _trend(rows: Iterable[Dated]) -> Trend:
 
 
 def _gold_rows(answers: QuerySet[Annotation]) -> tuple[list[tuple[Given, Given]], bool]:
-    """(known answer, answer given) of gold tasks."""
+    """(known answer, answer given) of gold tasks.
+
+    The answer as first given: who is told the known one, or sees their figures, may change theirs after it.
+    """
     read = answers_read(answers.filter(task__purpose=TaskPurpose.GOLD, task__gold__isnull=False), most=MOST)
     tasks = {row.task for row in read.rows}
     golds = dict(AnnotationTask.objects.filter(pk__in=tasks).values_list("pk", "gold"))
-    rows = [(known(said.task, said.kind, said.at, golds[said.task] or {}), said) for said in read.rows]
+    rows = [
+        (known(said.task, said.kind, said.at, golds[said.task] or {}), said) for said in as_given(read.rows)
+    ]
     return rows, read.cut
 
 

@@ -8,12 +8,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from webapp.annotate import services
 from webapp.annotate.models import (
     Annotation,
     AnnotationTask,
     Assignment,
     DayCount,
     Flag,
+    Invitation,
 )
 from webapp.annotate.people import person_figures, standings
 from webapp.projects.models import Membership, Role
@@ -320,3 +322,14 @@ def test_queries_do_not_grow(
             client.get(reverse("people", args=[project.slug]))
         with django_assert_max_num_queries(26):
             client.get(reverse("person", args=[project.slug, ada.pk]))
+
+
+def test_a_known_answer_is_scored_as_first_given(project, ada, gold, make, iteration, submit):
+    """Who was told the known answer may not earn it by changing theirs."""
+    task = gold(steps(2), named=True, open_slots=5, overlap=5)
+    Invitation.objects.create(task=task, user=ada)
+    made = submit(services.assignment_claim(user=ada, project=project), payload=steps(1))
+    services.annotation_revise(user=ada, pk=made.pk, payload=steps(2), outcome="answered", revision=1)
+    figures = person_figures(project, ada)
+    assert (figures.gold.all.value, figures.gold_steps.exact.value) == (0.0, 0.0)
+    assert {row.person.pk: row.gold.value for row in standings(project).rows}[ada.pk] == 0.0
