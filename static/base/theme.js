@@ -22,7 +22,10 @@
     });
     document.dispatchEvent(new CustomEvent("themechange"));
   };
+  let sending = false;
   const send = async () => {
+    if (sending) return; // one at a time: two could arrive in the other order
+    sending = true;
     const headers = JSON.parse(document.body.getAttribute("hx-headers:inherited") ?? "{}");
     const chosen = theme;
     try {
@@ -30,7 +33,9 @@
         method: "PUT", keepalive: true, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify({ theme: chosen }),
       });
       if (reply.ok && theme === chosen) remember("theme-unsent", null);
-    } catch { /* sent with the next page */ }
+      sending = false;
+      if (theme !== chosen) send();
+    } catch { sending = false; /* sent with the next page */ }
   };
 
   apply();
