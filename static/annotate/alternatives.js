@@ -37,7 +37,7 @@ export class Alternatives {
     this.status.tabIndex = -1;
     this.list = element("div", "alternatives-list", "");
     this.help = element("p", "key-bar small", "");
-    const keys = [["1 2 3", t("rate")], ["⏎", t("take")], ["e", t("take and edit")], ["r", t("ask again")], ["Esc", t("back")]];
+    const keys = [["1 2 3", t("rate")], ["⏎", t("take, again: back")], ["e", t("take and edit")], ["r", t("ask again")], ["Esc", t("back")]];
     for (const [caps, what] of keys) {
       const one = element("span", "", "");
       one.append(...caps.split(" ").map((cap) => element("kbd", "key", cap)), ` ${what}`);
@@ -156,6 +156,11 @@ export class Alternatives {
     return this.said.get(item.response) ?? { step: this.step, response: item.response, mark: null, chosen: false };
   }
 
+  #taken() {
+    const item = this.#items()[this.at];
+    return Boolean(item && this.#word(item).chosen);
+  }
+
   #rate(mark) {
     const item = this.#items()[this.at];
     if (!item) return;
@@ -190,7 +195,7 @@ export class Alternatives {
     this.render();
   }
 
-  // ---- keys: all of them belong to the list while it has the focus -----------------------------------------------
+  // ---- keys: digits and what moves belong to the list while it has the focus; the rest is the page's ---------------
 
   capture(event) {
     if (!this.inside || event.key === "Tab") return false;
@@ -206,8 +211,10 @@ export class Alternatives {
     else if (key === "r") this.ask(this.step, true);
     else if (move) { this.at = Math.max(0, Math.min(last, this.at + move)); this.render(); this.#focus(); }
     else if (key in MARKS) this.#rate(MARKS[key]);
+    else if (key === "Enter" && this.#taken()) this.hooks.leave(); // taking it back is Space's
     else if (key === "Enter" || key === " ") this.#take();
     else if (key === "e") this.#take(true);
+    else return /^\d$/.test(key);
     return true;
   }
 

@@ -79,7 +79,7 @@ function prefetch(token) {
   ahead.then((next) => next?.item && VIEWS[next.item.kind]().catch(() => null));
 }
 
-const alternatives = async () => (await import("./alternatives.js")).Alternatives;
+const alternatives = () => import("./alternatives.js").then((module) => module.Alternatives, () => null); // the rest works without
 
 // What a view may ask of the page.
 function hooks(item, Alternatives) {
