@@ -155,7 +155,8 @@ def test_the_download_is_a_stream_behind_asgi_too(project, iteration, vote, answ
     request = AsyncRequestFactory().get("/")
     request.user = lead
     reply = products_download(request, slug=project.slug)
-    assert reply.streaming and not reply.is_async  # else its thread would gather the whole file first
+    assert reply.streaming
+    assert not reply.is_async  # else its thread would gather the whole file first
     assert len(b"".join(reply).splitlines()) == 4
 
 

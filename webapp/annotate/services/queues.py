@@ -20,6 +20,7 @@ from pydantic import (
 from loop.annotate.order import policy_names
 from webapp.accounts.models import User
 from webapp.annotate.models import (
+    Annotation,
     AnnotationTask,
     Assignment,
     Invitation,
@@ -178,14 +179,24 @@ def tasks_invite(*, project: Project, by: User | None, task_ids: Iterable[int], 
         .values_list("task_id")
         .annotate(n=Count("id"))
     )
+    back = dict(  # their authors give them again: no slot is free for those
+        Annotation.objects.filter(task__in=held, state=Annotation.State.SENT_BACK)
+        .order_by()
+        .values_list("task_id")
+        .annotate(n=Count("id"))
+    )
     kinds = {task.kind: Queue.objects.filter(project=project, kind=task.kind).first() for task in held}
     for task in held:
-        used = task.answers + taken.get(task.pk, 0)
+        used = task.answers + taken.get(task.pk, 0) + back.get(task.pk, 0)
         queue = kinds[task.kind]
         wanted = used + waiting.get(task.pk, 0) if users else max(used, queue.overlap if queue else 1)
         task.named, task.requeued = bool(users), not users
         task.overlap, task.open_slots = max(wanted, 1), max(wanted, 1) - used
-    AnnotationTask.objects.bulk_update(held, ["named", "requeued", "overlap", "open_slots"], batch_size=1000)
+        if task.answers >= task.overlap:  # nobody is left to be asked: an open task would hold the iteration
+            task.state = TaskState.DONE
+    AnnotationTask.objects.bulk_update(
+        held, ["named", "requeued", "overlap", "open_slots", "state"], batch_size=1000
+    )
     data = {"tasks": [task.pk for task in held], "people": [user.username for user in users]}
     audit_record(project=project, actor=by, verb="people invited", target=f"{len(held)} tasks", data=data)
     return len(held)

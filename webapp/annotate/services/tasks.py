@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from webapp.annotate.models import AnnotationTask, Queue, TaskKind, TaskState
+from webapp.annotate.models import AnnotationTask, Queue, TaskKind, TaskPurpose, TaskState
 from webapp.annotate.services.queues import cursors_forget
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def tasks_create(
     if rows:
         above = max(row.priority for row in rows)
         cursors_forget(project_id=iteration.project_id, kind=kind, above=above)
-    return AnnotationTask.objects.filter(iteration=iteration, kind=kind).count()
+    return AnnotationTask.objects.filter(iteration=iteration, kind=kind, purpose=TaskPurpose.LABEL).count()
 
 
 def _about(kind: TaskKind, prompt_id: int, subject: Any) -> dict[str, Any]:
