@@ -191,3 +191,51 @@ def test_outsiders_are_not_invited(project, iteration):
     task = make.task_make(iteration)
     with pytest.raises(services.QueueRefused, match="may not annotate"):
         services.tasks_invite(project=project, by=None, task_ids=[task.pk], users=[make.user_make()])
+
+
+def test_gold_waits_until_the_task_it_was_made_of_is_no_longer_asked(project, iteration, person, submit):
+    """Else somebody is told the answer by the gold item and votes on the very same one afterwards."""
+    source = make.task_make(iteration, overlap=2)
+    vote = submit(claim(user=make.member_make(project), project=project))
+    gold = services.gold_make(by=None, annotation=vote)
+    setting(project, gold_share=1.0, gold_feedback="immediate")
+    assert claim(user=person, project=project).task_id == source.pk
+    submit(claim(user=person, project=project))
+    assert claim(user=make.member_make(project), project=project).task_id == gold.pk
+
+
+def test_repeats_come_of_every_kind_when_none_is_named(project, iteration, person, submit):
+    make.task_make(iteration)
+    submit(claim(user=person, project=project))  # a queue of another kind, tried first, with nothing in it
+    first = make.preference_task_make(iteration)
+    submit(claim(user=person, project=project), payload={"winner": 0})
+    rest = make.preference_task_make(iteration)
+    setting(project, "preference", repeat_share=1.0, repeat_after=1)
+    again = AnnotationTask.objects.get(pk=claim(user=person, project=project).task_id)
+    assert (again.purpose, again.repeat_of_id) == ("repeat", first.pk)
+    assert rest.state == "open"
+
+
+def test_a_task_that_nobody_is_left_to_be_asked_for_is_done(project, iteration, submit):
+    """An open task without a slot would hold its iteration for ever."""
+    task = make.task_make(iteration, overlap=3)
+    one = make.member_make(project)
+    submit(claim(user=one, project=project))
+    services.tasks_invite(project=project, by=None, task_ids=[task.pk], users=[one])
+    task.refresh_from_db()
+    assert (task.state, task.overlap, task.open_slots) == ("done", 1, 0)
+
+
+def test_an_answer_sent_back_keeps_its_place_beside_those_invited(project, iteration, submit, answer):
+    task = make.task_make(iteration)
+    one, two, lead = (make.member_make(project) for _ in range(3))
+    made = submit(claim(user=one, project=project))
+    services.answer_send_back(by=lead, annotation=made, note="Look at step 3.")
+    services.tasks_invite(project=project, by=None, task_ids=[task.pk], users=[two])
+    task.refresh_from_db()
+    assert (task.state, task.overlap, task.open_slots) == ("open", 2, 1)
+    services.annotation_revise(user=one, pk=made.pk, payload=answer, outcome="answered", revision=1)
+    submit(claim(user=two, project=project))
+    task.refresh_from_db()
+    assert (task.state, task.answers, task.open_slots) == ("done", 2, 0)
+    assert services.tasks_create(iteration=iteration, kind="step_critique", items=[]) == 1

@@ -226,3 +226,15 @@ def test_after_the_iteration_went_on_all_stays_as_it_is(disputed, lead, iteratio
         with pytest.raises(AnnotateConflict, match="data is made of these answers"):
             attempt()
     assert services.answers_accept(by=lead, answers=Annotation.objects.all()) == 0
+
+
+def test_a_place_given_up_after_the_final_word_goes_to_nobody(iteration, lead, vote, person, project, answer):
+    task = make.task_make(iteration, overlap=2)
+    made = vote(answer)
+    at_it = services.assignment_claim(user=person, project=project)
+    services.adjudicate(by=lead, task=task, payload=RIGHT)
+    services.assignment_release(user=person, token=at_it.token)
+    services.answer_send_back(by=lead, annotation=made, note="Why?")
+    task.refresh_from_db()
+    assert (task.state, task.open_slots) == ("open", 0)
+    assert services.assignment_claim(user=make.member_make(project), project=project) is None

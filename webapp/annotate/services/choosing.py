@@ -94,9 +94,12 @@ _NOT_HAD = """NOT EXISTS (
     SELECT 1 FROM annotate_assignment a WHERE a.task_id = t.id AND a.user_id = %(user)s OFFSET 0)"""
 _FREE = f"t.project_id = %(project)s AND t.state = 'open' AND t.open_slots > 0 AND {_NOT_HAD}"
 _QUEUED = f"{_FREE} AND t.purpose = 'label' AND NOT t.named"
-# Who answered the task that a gold one was made of has seen it.
+# Who answered the task that a gold one was made of has seen it. While that one is open it may come to them
+# yet, and they would vote on what they have been told.
 _KNOWN = """t.purpose = 'gold' AND NOT t.named AND NOT EXISTS (SELECT 1 FROM annotate_assignment a
-    WHERE a.task_id = (t.meta ->> 'gold_of')::bigint AND a.user_id = %(user)s OFFSET 0)"""
+    WHERE a.task_id = (t.meta ->> 'gold_of')::bigint AND a.user_id = %(user)s OFFSET 0)
+    AND NOT EXISTS (SELECT 1 FROM annotate_annotationtask o WHERE o.id = (t.meta ->> 'gold_of')::bigint
+        AND o.state = 'open' OFFSET 0)"""
 _IN_ORDER = "ORDER BY t.priority * -1, t.id"
 
 _TAKE = """

@@ -132,7 +132,9 @@ def _next(
     for queue in queues:
         kind = queue["kind"]
         drawn = choosing.draw(user, project, facts, queue, ahead=ahead)
-        if drawn == TaskPurpose.REPEAT and not taking.arms and not again:
+        if drawn == TaskPurpose.REPEAT and not again:
+            if first := taking.task():  # an invitation, or the kinds before
+                return _hand_out(first, user, facts)
             if repeated := choosing.repeat_make(user, project, queue, iteration_id):
                 return _hand_out_again(*repeated, user, facts)
         elif drawn == TaskPurpose.GOLD and iteration_id is None:
@@ -213,7 +215,8 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
     if assignment.state == State.RELEASED:
         return assignment
     if assignment.state == State.ACTIVE:  # an expired claim gave its slot back already
-        slot = AnnotationTask.objects.filter(pk=assignment.task_id)
+        # Once nobody else is to be asked (a final word), there is no slot to go back to.
+        slot = AnnotationTask.objects.filter(pk=assignment.task_id, state=TaskState.OPEN)
         slot.update(open_slots=F("open_slots") + 1, requeued=True)
     assignment.state, assignment.skip_reason = State.RELEASED, reason.strip()[:200]
     assignment.save(update_fields=["state", "skip_reason"])
@@ -269,7 +272,7 @@ WITH due AS (
     ORDER BY id FOR NO KEY UPDATE
 ), slots AS (
     UPDATE annotate_annotationtask t SET open_slots = open_slots + back.n, requeued = true
-    FROM held JOIN back ON back.task_id = held.id WHERE t.id = held.id
+    FROM held JOIN back ON back.task_id = held.id WHERE t.id = held.id AND t.state = 'open'
 )
 SELECT count(*) FROM expired
 """
