@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from tests import factories as make
 from webapp.annotate import services
-from webapp.annotate.models import AnnotationTask, Invitation, Queue
+from webapp.annotate.models import Annotation, AnnotationTask, Invitation, Queue
 from webapp.projects.models import Role
 
 SETTINGS = {
@@ -47,6 +47,9 @@ def test_the_list_counts_and_names_who_is_at_work(
     assert row["counts"] == {"open": 2, "done": 1, "closed": 0, "held": 1}
     assert row["people"] == [person]
     assert "Nobody is at work now." in text_of(page)  # in the others
+    services.gold_make(by=None, annotation=Annotation.objects.get())
+    (row, *_) = client.get(reverse("queues", args=[project.slug])).context["rows"]
+    assert row["counts"]["open"] == 2  # gold is asked for ever: it does not wait
 
 
 def test_settings_are_saved_as_they_are_meant(client, lead, project):

@@ -4,7 +4,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from loop.dialects import dialect_named
@@ -111,6 +112,15 @@ def test_asked_again_while_it_is_written_the_same_comes_back(claim):
 def test_two_presses_at_once_make_one_request(claim):
     rows = together([lambda: ask(claim)] * 4)
     assert len({row.pk for row in rows}) == 1
+
+
+def test_the_claim_is_locked_before_its_task_as_everywhere(claim):
+    """The other way round, asking and submitting at once would wait for each other until one is ended."""
+    with CaptureQueriesContext(connection) as queries:
+        ask(claim)
+    locks = [q["sql"] for q in queries if "FOR UPDATE" in q["sql"] or "FOR NO KEY UPDATE" in q["sql"]]
+    tables = [sql.split(" FROM ")[1].split()[0].strip('"') for sql in locks]
+    assert tables == ["annotate_assignment", "annotate_annotationtask"]
 
 
 def test_one_may_not_ask_for_ever(claim, monkeypatch):

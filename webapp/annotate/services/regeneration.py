@@ -59,6 +59,8 @@ def regeneration_ask(
     """
     claim = alternatives.claim_for(user, token)
     own = claim.user_id == user.pk
+    if own:  # the claim before the task, as everybody locks them
+        claim = Assignment.objects.select_for_update(of=("self",)).get(pk=claim.pk)
     # The task's row: two requests at once for one item wait for each other, so that the limits hold.
     task = (
         AnnotationTask.objects.select_for_update(no_key=True, of=("self",))

@@ -18,7 +18,7 @@ from loop.annotate.order import policies
 from webapp.accounts.http import SignedInRequest
 from webapp.accounts.models import User
 from webapp.annotate import selectors, services
-from webapp.annotate.models import AnnotationTask, Assignment, TaskKind
+from webapp.annotate.models import AnnotationTask, Assignment, TaskKind, TaskPurpose
 from webapp.annotate.queue_forms import AskForm, QueueForm, criteria_of, criteria_shown
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
@@ -51,6 +51,9 @@ def _ask(request: SignedInRequest, project: Project, form: AskForm) -> bool:
     except services.QueueRefused as error:
         form.add_error(None, str(error))
         return False
+    if not made and values["kind"] == TaskKind.CRITIQUE_REVIEW:
+        form.add_error(None, _("No task was made: no response here has a critique that was not asked about."))
+        return False
     if not made:
         form.add_error(None, _("No task was made: every response there is has been asked about."))
         return False
@@ -78,7 +81,7 @@ _NONE = {"open": 0, "done": 0, "closed": 0, "held": 0}
 
 
 def _counts(project: Project) -> dict[str, dict[str, int]]:
-    tasks = AnnotationTask.objects.filter(project=project).order_by()
+    tasks = AnnotationTask.objects.filter(project=project, purpose=TaskPurpose.LABEL).order_by()
     counts = {kind: dict(_NONE) for kind in TaskKind.values}
     for kind, state, n in tasks.values_list("kind", "state").annotate(n=Count("pk")):
         counts[kind][state] = n
