@@ -22,7 +22,8 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
-PYTHON = {"_": None, "_noop": None, "lazy": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)}
+_ONE = dict.fromkeys(("_", "_noop", "lazy", "gettext", "gettext_lazy"))
+PYTHON = {**_ONE, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 
 Text = str | tuple[str, str]  # or singular and plural
 

@@ -72,6 +72,7 @@ def test_a_step_critique_is_done_with_the_same_keys(at_work, tasks):
     press(page, "Enter")
     expect(page.locator("#notice")).to_contain_text("Schritt 1 ist noch nicht bewertet.")
     press(page, "3", "b")
+    expect(page.locator("#stage [data-slot=makes]")).to_contain_text("2 Schrittbewertungen")
     expect(page.locator(".step-card.first .flag")).to_have_text("erster Fehler")
     press(page, "s")
     expect(page.locator("#reason-title")).to_have_text("Diese Aufgabe überspringen")

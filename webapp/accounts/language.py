@@ -25,8 +25,6 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/api/"):  # JSON for programs and for pages that carry their own texts
-            return self.get_response(request)
         language = _language(request)
         with translation.override(language):
             response = self.get_response(request)

@@ -5,20 +5,36 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+from django.utils.translation import ngettext_lazy
 
 from loop import records
-from loop.curate.products import Count, Made, Product, line, makes, products, tally
+from loop.curate.products import BACKTRACK, Count, Made, Product, line, makes, products, tally
 from loop.dialects import Dialect, dialect_named
 from webapp.annotate.models import Annotation, AnnotationTask, Assignment, TaskKind, TaskPurpose
 from webapp.projects.models import Project
 from webapp.traces.models import Critique, Response
 
 AT_ONCE = 200
+
+_IN_WORDS = {
+    Product.TRAJECTORY: ngettext_lazy("%(n)s correction", "%(n)s corrections", "n"),
+    Product.STEP_PAIR: ngettext_lazy("%(n)s step pair", "%(n)s step pairs", "n"),
+    Product.CRITIC_ROW: ngettext_lazy("%(n)s critic row", "%(n)s critic rows", "n"),
+    Product.STEP_LABELS: ngettext_lazy("%(n)s step label", "%(n)s step labels", "n"),
+    Product.CALIBRATION: ngettext_lazy("%(n)s calibration point", "%(n)s calibration points", "n"),
+}
+_BACKTRACK = ngettext_lazy("%(n)s backtrack point", "%(n)s backtrack points", "n")
+
+
+def _translated(one: Count) -> Count:
+    """The same, said in the reader's language."""
+    said = _BACKTRACK if one.words.endswith(BACKTRACK) else _IN_WORDS[one.product]
+    return replace(one, words=str(said % {"n": one.count}))
 
 
 @dataclass(frozen=True)
@@ -31,7 +47,7 @@ class MadeOf:
 
     @property
     def words(self) -> str:
-        return line(tally(self.made))
+        return line(map(_translated, tally(self.made)))
 
     @property
     def shown(self) -> list[dict[str, Any]]:
@@ -85,7 +101,8 @@ def claim_makes(claim: Assignment, draft: Mapping[str, Any]) -> list[dict[str, A
     """`makes_of` for a claim as `claims.assignment_locked` gives it. A critique that was withheld on purpose
     measures as well as one that was shown."""
     present = bool(claim.shown.get("model_critique") or claim.shown.get("withheld"))
-    return [asdict(c) for c in makes_of(claim.kind, draft, model_critique=present, split=claim.split)]
+    counts = makes_of(claim.kind, draft, model_critique=present, split=claim.split)
+    return [asdict(_translated(one)) for one in counts]
 
 
 def products_of(critiques: Iterable[Critique], dialect: Dialect) -> list[MadeOf]:

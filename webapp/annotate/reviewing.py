@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
 from webapp.annotate import selectors
@@ -21,10 +22,10 @@ from webapp.projects.models import Project
 from webapp.traces.models import Critique, Response
 
 STATES = {
-    "waiting": "waiting",
-    "disputed": "disagreements",
-    "sent_back": "sent back",
-    "done": "reviewed",
+    "waiting": _("waiting"),
+    "disputed": _("disagreements"),
+    "sent_back": _("sent back"),
+    "done": _("reviewed"),
 }
 CAP = 10_000  # a longer list is not counted to its end: it would cost more than the rows
 PER_PAGE = 50

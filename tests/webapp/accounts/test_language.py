@@ -28,5 +28,13 @@ def test_a_persons_own_choice_goes_first(client, django_user_model, chosen, expe
     assert translation.get_language() == "en"  # nothing stays behind for the next request
 
 
+def test_what_the_pages_own_scripts_fetch_is_in_the_persons_language(client, django_user_model):
+    user = django_user_model.objects.create(username="ida", settings={"language": "de"})
+    client.force_login(user)
+    assert (
+        client.get("/api/me/settings", headers={"accept-language": "en"}).headers["content-language"] == "de"
+    )
+
+
 def test_english_needs_no_catalogue():
     assert scripts("en") == {}
