@@ -18,11 +18,16 @@ from webapp.registry.services import base_register
 SLUG = "demo"
 ADMIN = "demo"
 GUIDELINES = """\
-Read the question, then each step. Mark a step **good** when it is right and brings the answer closer,
-**neutral** when it is true but adds nothing, and **wrong** when anything in it is false.
+Read the question, then each step. Mark it
+
+- **good** when it is right and brings the answer closer,
+- **neutral** when it is true but adds nothing,
+- **wrong** when anything in it is false,
+- **unsure** when you cannot judge it.
 
 At the first wrong step press `b`: what follows is left unjudged. If you can, correct that one step.
-The overall verdict is *right* only when the final answer is right. A step you cannot judge is *unsure*.
+
+The overall verdict is *right* only when the final answer is right.
 """
 EXAMPLES = [
     {"text": "2 boxes of 6 pens : 2 * 6 = 12", "mark": 1, "why": "True, and the next step needs it."},
