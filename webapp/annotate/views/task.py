@@ -41,7 +41,7 @@ def task(request: SignedInRequest, project: Project, pk: int) -> HttpResponse:
     final = made.get(("final", shown.adjudication.pk)) if shown.adjudication else None
     context = {
         "project": project,
-        "nav": "review",
+        "nav": "tasks",
         "shown": shown,
         "task": shown.task,
         "answers": _answers(shown, made),

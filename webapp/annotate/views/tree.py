@@ -23,5 +23,5 @@ def tree(request: SignedInRequest, project: Project, pk: int) -> HttpResponse:
         found = tree_of(request.user, project, pk, lead=lead)
     except AnnotationTask.DoesNotExist as error:
         raise Http404("There is no such task, or you have not answered it yet.") from error
-    context = {"project": project, "nav": "review" if lead else "annotate", "tree": found, "lead": lead}
+    context = {"project": project, "nav": "tasks", "tree": found, "lead": lead}
     return render(request, "annotate/tree.html", context)
