@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
@@ -26,6 +27,18 @@ STATES = {
     "disputed": _("disagreements"),
     "sent_back": _("sent back"),
     "done": _("reviewed"),
+}
+_WORDS = {
+    "right": _("right"),
+    "wrong": _("wrong"),
+    "unknown": _("unknown"),
+    "accept": _("accept"),
+    "reject": _("reject"),
+    "tie": _("tie"),
+    "all bad": _("all bad"),
+    "bad_problem": _("bad problem"),
+    "give_up": _("give up"),
+    "unsure": _("unsure"),
 }
 CAP = 10_000  # a longer list is not counted to its end: it would cost more than the rows
 PER_PAGE = 50
@@ -154,8 +167,18 @@ def said_of(kind: str, outcome: str, payload: dict[str, Any]) -> str:
     """What an answer says, in words for people."""
     word = judgement(kind, outcome, payload)
     if word.isdecimal():
-        return f"{'critique' if kind == TaskKind.CRITIQUE_REVIEW else 'response'} {int(word) + 1} is better"
-    return word.replace("_", " ").replace("first error ", "first error: step ")
+        critiques = kind == TaskKind.CRITIQUE_REVIEW
+        said = gettext("critique {n} is better") if critiques else gettext("response {n} is better")
+        return said.format(n=int(word) + 1)
+    if word.startswith("edit: "):
+        return gettext("edit: {what}").format(what=_in_words(word.removeprefix("edit: ")))
+    return _in_words(word)
+
+
+def _in_words(word: str) -> str:
+    if word.startswith("first error "):
+        return gettext("first error: step {n}").format(n=word.removeprefix("first error "))
+    return str(_WORDS.get(word, word))
 
 
 # ---- one task ---------------------------------------------------------------------------------------------
