@@ -3,6 +3,8 @@
 (() => {
   let pending = "";
   let timer = 0;
+  // The button that gets the focus stands at its foot, and would scroll a long sheet down to itself.
+  const openKeys = () => { const sheet = document.getElementById("keys"); if (sheet) { sheet.showModal(); sheet.scrollTop = 0; } };
   const typing = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
 
   document.addEventListener("keydown", (event) => {
@@ -13,7 +15,7 @@
     }
     if (document.body.hasAttribute("data-own-keys") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
-    if (event.key === "?") { document.getElementById("keys")?.showModal(); event.preventDefault(); return; }
+    if (event.key === "?") { openKeys(); event.preventDefault(); return; }
     const keys = (pending ? `${pending} ` : "") + event.key;
     const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
     clearTimeout(timer);
@@ -23,7 +25,7 @@
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-open-keys]")) document.getElementById("keys")?.showModal();
+    if (event.target.closest("[data-open-keys]")) openKeys();
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
