@@ -6,12 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
 from webapp.accounts.models import User
 from webapp.annotate.models import Annotation
 
-_MARKS = {-1: "wrong", 0: "neutral", 1: "good", None: "unjudged"}
-_PARTS = {"kinds": "kind of error", "corrections": "corrected to", "comments": "comment"}
-_STRENGTH = {1: "slightly", 2: "clearly", 3: "much"}
+_MARKS: dict[int | None, Promise] = {
+    -1: lazy("wrong"),
+    0: lazy("neutral"),
+    1: lazy("good"),
+    None: lazy("unjudged"),
+}
+_PARTS = {"kinds": lazy("kind of error"), "corrections": lazy("corrected to"), "comments": lazy("comment")}
+_STRENGTH = {1: lazy("slightly"), 2: lazy("clearly"), 3: lazy("much")}
+_WORDS = {
+    "right": lazy("right"), "wrong": lazy("wrong"), "unknown": lazy("unknown"),
+    "accept": lazy("accept"), "edit": lazy("edit"), "reject": lazy("reject"), "prefer": lazy("prefer"),
+    "bad_problem": lazy("bad problem"), "give_up": lazy("give up"), "unsure": lazy("unsure"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,52 +70,61 @@ def changed(before: dict[str, str], after: dict[str, str]) -> list[Change]:
 def statements(outcome: str, payload: dict[str, Any]) -> dict[str, str]:
     """An answer as (what, says) in words; what it does not say is left out."""
     if outcome != Annotation.Outcome.ANSWERED:
-        said = {"Set aside": outcome.replace("_", " "), "Reason": payload.get("reason", "")}
+        said = {_("Set aside"): str(_WORDS[outcome]), _("Reason"): payload.get("reason", "")}
     elif "marks" in payload:
         said = _steps(payload)
     elif "decision" in payload:
-        said = {"Decision": payload["decision"]} | (_steps(payload["edited"]) if payload["edited"] else {})
-        said |= _comparison(payload, "Critique") if payload["decision"] == "prefer" else {}
-        said["Reason"] = payload["reason"]
+        said = {_("Decision"): str(_WORDS[payload["decision"]])}
+        said |= _steps(payload["edited"]) if payload["edited"] else {}
+        said |= _comparison(payload, _("Critique {n}")) if payload["decision"] == "prefer" else {}
+        said[_("Reason")] = payload["reason"]
     else:
-        said = _comparison(payload, "Response") | _criteria(payload) | {"Why": payload["rationale"]}
+        said = _comparison(payload, _("Response {n}")) | _criteria(payload) | {_("Why"): payload["rationale"]}
     return {name: text for name, text in said.items() if text}
 
 
 def _steps(payload: dict[str, Any]) -> dict[str, str]:
     unsure, said = set(payload.get("unsure", [])), {}
     for i, mark in enumerate(payload["marks"]):
-        key, name = str(i), f"Step {i + 1}"
-        said[name] = "unsure" if i in unsure else _MARKS[mark]
+        key, name = str(i), _("Step {n}").format(n=i + 1)
+        said[name] = _("unsure") if i in unsure else str(_MARKS[mark])
         for part, label in _PARTS.items():
             said[f"{name}, {label}"] = payload.get(part, {}).get(key, "")
         passages = payload.get("spans", {}).get(key, [])
-        said[f"{name}, marked passages"] = ", ".join(f"{start}–{end}" for start, end in passages)
-        said[f"{name}, alternatives"] = _alternatives(payload, i)
-    said["Verdict"] = payload["verdict"]
+        said[_("{step}, marked passages").format(step=name)] = ", ".join(
+            f"{start}–{end}" for start, end in passages
+        )
+        said[_("{step}, alternatives").format(step=name)] = _alternatives(payload, i)
+    said[_("Verdict")] = str(_WORDS[payload["verdict"]])
     sure = payload.get("confidence")
-    said["Sure"] = f"{sure} of 4" if sure else ""
+    said[_("Sure")] = _("{n} of 4").format(n=sure) if sure else ""
     return said
 
 
 def _alternatives(payload: dict[str, Any], step: int) -> str:
     mine = [b for b in payload.get("branches", []) if b["step"] == step]
-    return ", ".join(_MARKS[b["mark"]] + (" and chosen" if b["chosen"] else "") for b in mine)
+    return ", ".join(
+        _("{mark} and chosen").format(mark=_MARKS[b["mark"]]) if b["chosen"] else str(_MARKS[b["mark"]])
+        for b in mine
+    )
 
 
-def _comparison(payload: dict[str, Any], noun: str) -> dict[str, str]:
+def _comparison(payload: dict[str, Any], one: str) -> dict[str, str]:
     winner = payload["winner"]
-    choice = "all bad" if payload["all_bad"] else "tie" if winner is None else f"{noun} {winner + 1}"
+    if payload["all_bad"]:
+        choice = _("all bad")
+    else:
+        choice = _("tie") if winner is None else one.format(n=winner + 1)
     groups = [" = ".join(str(i + 1) for i in group) for group in payload.get("ranking", [])]
     return {
-        "Better": choice,
-        "By how much": _STRENGTH[payload["strength"]] if winner is not None else "",
-        "Ranking": " > ".join(groups),
+        _("Better"): choice,
+        _("By how much"): str(_STRENGTH[payload["strength"]]) if winner is not None else "",
+        _("Ranking"): " > ".join(groups),
     }
 
 
 def _criteria(payload: dict[str, Any]) -> dict[str, str]:
-    words = {True: "yes", False: "no", None: "–"}
+    words = {True: _("yes"), False: _("no"), None: "–"}
     said = {
         key: ", ".join("–" if value is None else str(value) for value in values)
         for key, values in payload["ratings"].items()
