@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from loop.records import Author
@@ -217,6 +218,21 @@ def people_who_annotate(project: Project) -> QuerySet[User]:
     """Members who may be asked, by name."""
     may = User.objects.filter(memberships__project=project, memberships__role__in=MAY_ANNOTATE)
     return may.order_by("username")
+
+
+def with_iteration(answers: QuerySet[Annotation]) -> QuerySet[Annotation]:
+    """Each with ``collected_in``: the key of its task's iteration. An answer to a gold item goes with the
+    label its author gave before it, or else after it: it would be told by belonging to none, and by staying
+    open for ever."""
+    labels = Annotation.objects.filter(
+        user=OuterRef("user"), task__project=OuterRef("task__project"), task__purpose=TaskPurpose.LABEL
+    )
+    before = labels.filter(created_at__lt=OuterRef("created_at")).order_by("-created_at")
+    after = labels.filter(created_at__gte=OuterRef("created_at")).order_by("created_at")
+    # Each gives -1 for a label of no iteration, so that null is "there is no such label".
+    beside = [Subquery(q.values(of=Coalesce("task__iteration_id", -1))[:1]) for q in (before, after)]
+    own = When(task__purpose=TaskPurpose.GOLD, then=NullIf(Coalesce(*beside), -1))
+    return answers.annotate(collected_in=Case(own, default=F("task__iteration_id")))
 
 
 def sent_back_count(user: User, project: Project) -> int:

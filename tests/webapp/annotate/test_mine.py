@@ -8,6 +8,7 @@ from django.urls import reverse
 from tests import factories as make
 from webapp.annotate import services
 from webapp.annotate.changes import changed, statements
+from webapp.annotate.errors import AnnotateConflict
 from webapp.projects.models import Role
 
 
@@ -53,7 +54,7 @@ def test_others_answers_are_not_mine(client, project, mine, lead):
 
 
 def test_the_list_costs_the_same_for_more_answers(client, project, mine, django_assert_max_num_queries):
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         client.get(reverse("answers", args=[project.slug]))
 
 
@@ -62,6 +63,28 @@ def test_an_answer_of_an_iteration_that_went_on_cannot_be_changed(client, projec
     iteration.save()
     page = client.get(reverse("answers", args=[project.slug]))
     assert not any(r["changeable"] for r in page.context["rows"])
+
+
+def test_an_answer_to_a_known_one_is_listed_like_those_beside_it(
+    client, project, mine, iteration, person, submit, answer
+):
+    """Else it is told by its iteration, or by what may still be changed."""
+    other = make.member_make(project)
+    make.task_make(iteration)
+    source = submit(services.assignment_claim(user=other, project=project))
+    gold = services.gold_make(by=None, annotation=source)
+    services.queue_set(project=project, kind="step_critique", by=None, gold_share=1.0)
+    claim = services.assignment_claim(user=person, project=project)
+    assert claim.task_id == gold.pk
+    made = submit(claim)
+    for changeable in (True, False):
+        page = client.get(reverse("answers", args=[project.slug]))
+        seen = {(row["iteration"], row["changeable"]) for row in page.context["rows"]}
+        assert seen == {(iteration, changeable)}
+        iteration.stage = "curate"
+        iteration.save()
+    with pytest.raises(AnnotateConflict, match="gone on"):
+        services.annotation_revise(user=person, pk=made.pk, payload=answer, outcome="answered", revision=1)
 
 
 def test_the_history_says_who_changed_what_and_when(client, project, mine, person, lead, answer):
