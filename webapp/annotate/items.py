@@ -116,7 +116,8 @@ def _responses_in_order(row: dict[str, Any], order: list[int]) -> list[dict[str,
             "finish": found[ids[i]]["finish"],
             "steps": _steps(**found[ids[i]]),
         }
-        for i in (order if row["kind"] == TaskKind.PREFERENCE else range(len(ids)))
+        # an imported answer was given elsewhere, in an order that nobody knows
+        for i in (order or range(len(ids)) if row["kind"] == TaskKind.PREFERENCE else range(len(ids)))
     ]
 
 

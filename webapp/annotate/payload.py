@@ -9,7 +9,9 @@ Critique review: one critique is accepted, edited or rejected; of two, one is pr
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -24,6 +26,8 @@ Index = Annotated[int, Field(ge=0)]
 
 
 MOST_BRANCHES = 50
+MOST_BYTES = 1024 * 1024  # of an answer: a hundred steps with the longest comments and corrections
+DEEPEST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,20 +262,25 @@ class SetAside(_Answer):
 
 
 def text_check(value: Any) -> None:
-    """Refuse text that no database stores: NUL characters and halves of surrogate pairs, at any depth.
+    """Refuse what no database stores or no page could show again, at any depth: NUL characters and halves of
+    surrogate pairs, numbers without end, nesting without end.
 
     Raises:
         PayloadInvalid: one sentence.
     """
-    waiting = [value]
+    waiting = [(value, 0)]
     while waiting:
-        part = waiting.pop()
+        part, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise PayloadInvalid([f"The answer is nested more than {DEEPEST} levels deep."])
         if isinstance(part, dict):
-            waiting += [*part.keys(), *part.values()]
+            waiting += [(one, depth + 1) for one in (*part.keys(), *part.values())]
         elif isinstance(part, list):
-            waiting += part
+            waiting += [(one, depth + 1) for one in part]
         elif isinstance(part, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in part):
             raise PayloadInvalid(["The text holds a character that cannot be stored; type that place anew."])
+        elif isinstance(part, float) and not isfinite(part):
+            raise PayloadInvalid(["A number is too large to be stored."])
 
 
 _SCHEMAS: dict[str, type[_Answer]] = {
@@ -288,6 +297,8 @@ def payload_clean(*, task: AnnotationTask, outcome: str, payload: Any, beside: B
         PayloadInvalid: with one sentence per fault.
     """
     text_check(payload)
+    if len(json.dumps(payload)) > MOST_BYTES:
+        raise PayloadInvalid([f"An answer may have at most {MOST_BYTES // 1024} KiB."])
     schema: type[_Answer] = SetAside
     if outcome == Annotation.Outcome.ANSWERED:
         schema = _SCHEMAS[task.kind]

@@ -55,7 +55,7 @@ class RegenerateIn(s.Serializer):
     )
 
     def validate_prefix_corrections(self, value: dict[str, str]) -> dict[int, str]:
-        if not all(key.isascii() and key.isdigit() for key in value):
+        if not all(key.isascii() and key.isdigit() and len(key) < 6 for key in value):
             raise s.ValidationError("The keys are numbers of steps, counted from 0.")
         return {int(key): text for key, text in value.items()}
 

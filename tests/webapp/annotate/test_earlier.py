@@ -80,3 +80,15 @@ def test_the_page_and_a_newer_revision(given, project, person, client, answer):
         client.get(f"/projects/{project.slug}/annotate/answers/{uuid.uuid4().int % 10**6}/").status_code
         == 404
     )
+
+
+def test_an_imported_comparison_is_shown_with_its_responses(project, iteration, person, make):
+    task = make.preference_task_make(iteration)
+    imported = Annotation.objects.create(
+        task=task,
+        user=person,
+        submit_key=uuid.uuid4(),
+        payload={"winner": 1, "all_bad": False, "strength": 2},
+    )
+    item = earlier.item_of_answer(earlier.answer_for(person, project, imported.pk))
+    assert [response["candidate"] for response in item["responses"]] == [0, 1]

@@ -119,3 +119,26 @@ def test_progress_counts_answers_wanted(project, iteration, person, submit):
     assert selectors.iteration_progress(iteration) == (1, 3)
     services.tasks_close(iteration=iteration)
     assert selectors.iteration_progress(iteration) == (1, 1)
+
+
+def deep(levels):
+    return {} if not levels else {"in": deep(levels - 1)}
+
+
+@pytest.mark.parametrize(
+    ("partial", "words"),
+    [
+        ({"far": float("inf")}, "too large"),
+        (deep(100), "nested"),
+        ({"long": "x" * 1024 * 1024}, "1024 KiB"),
+    ],
+)
+def test_what_could_not_be_stored_or_shown_is_refused(claim, submit, partial, words):
+    with pytest.raises(PayloadInvalid, match=words):
+        submit(claim, outcome="give_up", payload={"reason": "", "partial": partial})
+
+
+def test_times_are_kept_of_steps_only(claim, submit):
+    """A key of thousands of digits is no number that the lead's page could read."""
+    made = submit(claim, step_seconds={"0": 2.0, "01": 3.0, "9" * 5000: 1.0, "x": 1.0, "٣": 1.0})
+    assert made.step_seconds == {"0": 2.0, "1": 3.0}

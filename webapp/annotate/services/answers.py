@@ -64,7 +64,7 @@ def annotation_submit(
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")
     task, beside = selectors.task_locked(assignment.task_id, payload)
     clean = payload_clean(task=task, outcome=outcome, payload=payload, beside=beside)
-    text_check(step_seconds or {})
+    text_check(list(step_seconds or {}))
     _slot_use(task, assignment)
     annotation = Annotation(
         task=task,
@@ -76,7 +76,7 @@ def annotation_submit(
         guideline_version_id=assignment.guideline_version_id,
         shown=assignment.shown,
         seconds=seconds_plausible(seconds),
-        step_seconds={str(k): seconds_plausible(v) for k, v in (step_seconds or {}).items()},
+        step_seconds=_of_steps(step_seconds or {}),
     )
     derived = [model(**values) for model, values in _derived(annotation, task) if values is not None]
     try:
@@ -132,7 +132,8 @@ def annotation_revise(
         AnnotateConflict: the iteration has gone on, or the answer has changed meanwhile.
     """
     own = Annotation.objects.filter(pk=pk, user=user, task__project__in=selectors.annotatable(user))
-    task_id, iteration_id = own.values_list("task_id", "task__iteration_id").get()
+    asked: Any = selectors.with_iteration(own)
+    task_id, iteration_id = asked.values_list("task_id", "collected_in").get()
     if not still_collecting(iteration_id):
         raise AnnotateConflict("task_closed", "The iteration has gone on: this answer is in its data.")
     task = AnnotationTask.objects.select_for_update().get(pk=task_id)
@@ -324,6 +325,15 @@ def seconds_plausible(seconds: float | None) -> float | None:
     if seconds is None or isnan(seconds):
         return None
     return round(min(max(seconds, 0.0), MOST_SECONDS), 2)
+
+
+def _of_steps(seconds: dict[str, float]) -> dict[str, float | None]:
+    """Times by step number; what else a client sends under this name is nothing we know."""
+    return {
+        str(int(k)): seconds_plausible(v)
+        for k, v in seconds.items()
+        if str(k).isascii() and str(k).isdecimal() and len(str(k)) < 5
+    }
 
 
 def _announce(annotation: Annotation, *, created: bool) -> None:

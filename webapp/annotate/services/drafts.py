@@ -29,9 +29,9 @@ def draft_save(*, user: User, token: UUID, payload: dict[str, Any], revision: in
         PayloadInvalid: larger than 64 KiB, or text that cannot be stored.
         AnnotateConflict: answered already, or a newer draft exists (returned in ``data``).
     """
+    text_check(payload)
     if len(json.dumps(payload)) > MOST_BYTES:
         raise PayloadInvalid([f"A draft may have at most {MOST_BYTES // 1024} KiB."])
-    text_check(payload)
     assignment = assignment_locked(user, token)
     if assignment.state in (Assignment.State.SUBMITTED, Assignment.State.RELEASED):
         raise AnnotateConflict("already_answered", "You have already answered or skipped this item.")
