@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -21,6 +22,7 @@ import uvicorn
 PROCESSES = 2
 GRACE = 2  # seconds; open event streams never end by themselves
 _PR_SET_PDEATHSIG = 1
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
@@ -65,11 +67,9 @@ class Herd:
         self.ending = False
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, self._end)
-        while not self.ending:
-            while len(self.children) < self.size:
-                self.children.add(self._fork())
+        while self._complete():
             begun = time.monotonic()
             self._wait()
             if not self.ending and time.monotonic() - begun < 1:
@@ -79,14 +79,23 @@ class Herd:
             self._wait()
         return 0
 
+    def _complete(self) -> bool:
+        """Start those that are missing; false once a signal has come, of which they may not know."""
+        while len(self.children) < self.size and not self.ending:
+            self.children.add(self._fork())
+        return not self.ending
+
     def _fork(self) -> int:
         parent = os.getpid()
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # our handlers are not for a child
         child = os.fork()
         if child:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             return child
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _ENDING:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             if sys.platform == "linux":  # a killed parent must not leave servers on the port
                 ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
             if os.getppid() == parent:
@@ -110,7 +119,8 @@ class Herd:
 
     def _pass_on(self) -> None:
         for child in self.children:
-            os.kill(child, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":
