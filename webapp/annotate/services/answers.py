@@ -166,9 +166,10 @@ def annotation_revise(
 def answer_returned(task: AnnotationTask) -> None:
     """An answer that had been sent back, and so not counted as given, is there again."""
     task.answers += 1
+    task.overlap = max(task.overlap, task.answers)  # a final word meanwhile may have made do with fewer
     if task.state == TaskState.OPEN and task.answers >= task.overlap:
         task.state = TaskState.DONE
-    task.save(update_fields=["answers", "state"])
+    task.save(update_fields=["answers", "overlap", "state"])
 
 
 def still_collecting(iteration_id: int | None) -> bool:
