@@ -239,3 +239,14 @@ def test_an_answer_sent_back_keeps_its_place_beside_those_invited(project, itera
     task.refresh_from_db()
     assert (task.state, task.answers, task.open_slots) == ("done", 2, 0)
     assert services.tasks_create(iteration=iteration, kind="step_critique", items=[]) == 1
+
+
+def test_who_was_named_and_skips_is_not_waited_for(project, iteration, submit):
+    task = make.task_make(iteration)
+    one, two = (make.member_make(project) for _ in range(2))
+    services.tasks_invite(project=project, by=None, task_ids=[task.pk], users=[one, two])
+    submit(claim(user=one, project=project))
+    held = claim(user=two, project=project)
+    services.assignment_release(user=two, token=held.token)
+    task.refresh_from_db()
+    assert (task.state, task.overlap, task.open_slots) == ("done", 1, 0)

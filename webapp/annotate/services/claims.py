@@ -215,12 +215,25 @@ def assignment_release(*, user: User, token: UUID, reason: str = "") -> Assignme
     if assignment.state == State.RELEASED:
         return assignment
     if assignment.state == State.ACTIVE:  # an expired claim gave its slot back already
-        # Once nobody else is to be asked (a final word), there is no slot to go back to.
-        slot = AnnotationTask.objects.filter(pk=assignment.task_id, state=TaskState.OPEN)
-        slot.update(open_slots=F("open_slots") + 1, requeued=True)
+        _slot_back(assignment.task_id)
     assignment.state, assignment.skip_reason = State.RELEASED, reason.strip()[:200]
     assignment.save(update_fields=["state", "skip_reason"])
     return assignment
+
+
+def _slot_back(task_id: int) -> None:
+    """A slot that its holder does not want. Once nobody else is to be asked (a final word) it goes to nobody,
+    nor may others have one that was for a named person: the task then asks for one answer less, unless
+    that leaves none; the lead has to name somebody else."""
+    task = AnnotationTask.objects.select_for_update(no_key=True).get(pk=task_id)
+    if task.state != TaskState.OPEN:
+        return
+    if task.named and task.overlap > 1:
+        task.overlap -= 1
+        task.state = TaskState.DONE if task.answers >= task.overlap else task.state
+    else:
+        task.open_slots, task.requeued = task.open_slots + 1, True
+    task.save(update_fields=["overlap", "open_slots", "requeued", "state"])
 
 
 _LOCKED = """
