@@ -306,7 +306,9 @@ def report(result: list[dict[str, Any]]) -> bool:
         checked.append((f"items/s at {size:,}: {rate}", rate >= LEAST_ITEMS))
         wrong = sum(found[p][k] for p in "ab" for k in ("double_claims", "miscounted_tasks", "errors"))
         checked.append((f"double claims, miscounted tasks, errors at {size:,}: {wrong}", wrong == 0))
-        checked.append((f"queries at {size:,}", found["queries"] == first["queries"]))
+        # At the smallest size the count of what waits may be exact; it is an estimate from the cache later.
+        held = all(n <= first["queries"][what] for what, n in found["queries"].items())
+        checked.append((f"queries at {size:,}", held))
     if len(result) > 1:
         grown = {
             route: round(last["a"]["routes"][route]["p95"] / first["a"]["routes"][route]["p95"], 2)
