@@ -6,6 +6,9 @@ import { isLong } from "./frame.js";
 import { SIGN, WORD, after, marked } from "./marks.js";
 import { drawPassages } from "./passage.js";
 
+// A step that is no longer wrong keeps its passages for when it is again; they are neither shown nor sent meanwhile.
+export const shownSpans = (s, i) => (s.marks[i] === -1 ? s.spans[i] ?? [] : []);
+
 export class StepCards {
   constructor(form, item) {
     this.steps = item.responses[0].steps;
@@ -66,7 +69,7 @@ export class StepCards {
       sign.className = `mark ${{ 1: "good", "-1": "bad", unsure: "warn" }[mark] ?? ""}`;
       fill(card, "flag", first ? t("first error") : beyond ? t("unjudged") : mark === "unsure" ? t("unsure") : "");
       fill(card, "spoken", first ? t("first error") : beyond ? "" : WORD[mark]);
-      this.#passages(card, i, s.spans[i] ?? []);
+      this.#passages(card, i, shownSpans(s, i));
       slot(card, "notes").replaceChildren(...this.#notes(s, i, beyond));
       this.#current(card, i === cursor);
     });

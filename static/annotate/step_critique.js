@@ -4,7 +4,7 @@ import { box, choose, fill, slot } from "./dom.js";
 import { History } from "./history.js";
 import { WORD, after, firstErrorHere, isRated, limit, marked, rate, restGood, unrated, verdict } from "./marks.js";
 import { WordCursor, drawPassages, joined, selectedSpan, without } from "./passage.js";
-import { StepCards } from "./step_cards.js";
+import { StepCards, shownSpans } from "./step_cards.js";
 import { StepPanel } from "./step_panel.js";
 
 const MARKS = { 1: -1, 2: 0, 3: 1, 4: "unsure", 0: null };
@@ -231,7 +231,7 @@ export class StepCritique {
     if (!this.words) return;
     this.words = null;
     box(this.form, "word-keys", false);
-    this.cards.redraw(this.cursor, this.state.spans[this.cursor] ?? []);
+    this.cards.redraw(this.cursor, shownSpans(this.state, this.cursor));
   }
 
   #wordKey({ key, shiftKey }) {
