@@ -20,7 +20,7 @@ export class StepPanel {
   }
 
   #listen() {
-    for (const button of this.form.querySelectorAll("[data-mark]")) {
+    for (const button of this.form.querySelectorAll(".rate-button")) {
       button.addEventListener("click", () => this.asked.rate(MARK[button.dataset.mark]));
     }
     for (const [part, field] of Object.entries(this.fields)) {
@@ -88,7 +88,7 @@ export class StepPanel {
     const mark = marked(s, i);
     const beyond = after(s, i);
     fill(this.form, "this-number", i + 1);
-    for (const button of this.form.querySelectorAll("[data-mark]")) {
+    for (const button of this.form.querySelectorAll(".rate-button")) {
       button.setAttribute("aria-pressed", String(mark !== null && String(mark) === button.dataset.mark));
       button.disabled = beyond;
     }

@@ -99,8 +99,10 @@ def test_ask_rate_take_submit(at_work, tasks):
     press(page, "Enter", "ArrowDown", "1")
     expect(second).to_be_focused()
     expect(second.get_by_role("button", name="wrong", exact=True)).to_have_attribute("aria-pressed", "true")
-    press(page, "Escape")
+    press(page, "ArrowUp", "Enter")  # on the one that is taken: back to the steps
     expect(page.locator(".step-card[aria-current=step]")).to_be_focused()
+    expect(first.get_by_role("button", name="Taken")).to_be_visible()
+    expect(first.get_by_role("button", name="wrong", exact=True)).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#correction")).to_have_value("24 + 36 = 60")
     press(page, "Enter")
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
