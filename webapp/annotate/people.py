@@ -247,12 +247,17 @@ def took_part(project: Project, user: User) -> bool:
     return member.exists() or DayCount.objects.filter(project=project, user=user).exists()
 
 
-def person_figures(project: Project, user: User) -> PersonFigures:
-    """Everything measured about one person in one project. Constant number of queries."""
+def person_figures(project: Project, user: User, *, until: datetime | None = None) -> PersonFigures:
+    """Everything measured about one person in one project. Constant number of queries.
+
+    ``until`` leaves later answers out of what compares: who looks at their own figures after each answer
+    would else see which item's answer was known.
+    """
     own = Annotation.objects.filter(user=user, task__project=project)
     rows = list(_own_rows(own))
-    gold, gold_cut = _gold_rows(own)
-    repeats, repeats_cut = _repeat_rows(own)
+    compared_with = own.filter(created_at__lt=until) if until else own
+    gold, gold_cut = _gold_rows(compared_with)
+    repeats, repeats_cut = _repeat_rows(compared_with)
     right = _dated((said, same(truth, said)) for truth, said in gold)
     again = _dated((later, same(earlier, later)) for earlier, later in repeats)
     days = DayCount.objects.filter(project=project, user=user)
@@ -270,7 +275,7 @@ def person_figures(project: Project, user: User) -> PersonFigures:
         gold_steps=_gold_steps(gold),
         repeats=_drift(again),
         repeat_pairs=_repeat_pairs(repeats),
-        others=_drift(_with_others(own, user)),
+        others=_drift(_with_others(compared_with, user)),
         sides=side_bias(
             compared(r.given, r.ids, r.order)
             for r in rows

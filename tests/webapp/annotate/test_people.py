@@ -296,6 +296,9 @@ def test_nothing_yet_is_said(project, ada, make, get):
 def test_an_alarm_speaks_to_its_reader(project, ada, say, gold, make, get):
     for _ in range(12):
         say(ada, steps(0), gold(steps(1)))
+    # Not on the same day: whoever looked after each answer would learn which item's answer was known.
+    assert "Right on 0" not in text_of(get(ada, "me", project.slug))
+    Annotation.objects.update(created_at=timezone.now() - timedelta(days=1, hours=1))
     mine = text_of(get(ada, "me", project.slug))
     assert "Right on 0\u202f% of 12 items with a known answer" in mine
     assert "ask your lead" in mine

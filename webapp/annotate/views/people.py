@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from webapp.accounts.http import SignedInRequest
@@ -50,12 +52,13 @@ def person(request: SignedInRequest, project: Project, user_id: int) -> HttpResp
 @require_GET
 def me(request: SignedInRequest, project: Project) -> HttpResponse:
     """The same about oneself; others appear as a share, never by name."""
-    context = _context(project, request.user) | {"nav": "annotate", "own": True}
+    today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    context = _context(project, request.user, until=today) | {"nav": "annotate", "own": True}
     return render(request, "annotate/people/person.html", context)
 
 
-def _context(project: Project, user: User) -> dict[str, Any]:
-    figures = reads.person_figures(project, user)
+def _context(project: Project, user: User, *, until: datetime | None = None) -> dict[str, Any]:
+    figures = reads.person_figures(project, user, until=until)
     most = max([n for _, n in figures.days] or [0])
     return {
         "project": project,
