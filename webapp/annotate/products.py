@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext_lazy
@@ -102,7 +104,29 @@ def claim_makes(claim: Assignment, draft: Mapping[str, Any]) -> list[dict[str, A
     measures as well as one that was shown."""
     present = bool(claim.shown.get("model_critique") or claim.shown.get("withheld"))
     counts = makes_of(claim.kind, draft, model_critique=present, split=claim.split)
+    if counts and draft.get("branches"):  # alternatives may say the same words: only their texts tell
+        with suppress(TypeError, ValueError, KeyError, ValidationError):  # a draft is whatever a page sent
+            counts = _exactly(claim, draft)
     return [asdict(_translated(one)) for one in counts]
+
+
+def _exactly(claim: Assignment, draft: Mapping[str, Any]) -> list[Count]:
+    """What the draft would make, by making it. Three queries."""
+    task = AnnotationTask.objects.select_related("project", "prompt", "response__prompt").get(
+        pk=claim.task_id
+    )
+    first = draft.get("first_error")
+    critique = Critique(
+        response=task.response,
+        author_kind=records.Author.PERSON.value,
+        marks=draft["marks"],
+        first_error=first,
+        verdict=draft.get("verdict") or ("unknown" if first is None else "wrong"),
+        corrections=draft.get("corrections") or {},
+        branches=draft["branches"],
+    )
+    (found,) = products_of([critique], dialect_named(task.project.dialect))
+    return tally(found.made)
 
 
 def products_of(critiques: Iterable[Critique], dialect: Dialect) -> list[MadeOf]:

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from loop.dialects import dialect_named
 from tests import factories as make
 from webapp.annotate import services
+from webapp.annotate.models import Regeneration
 from webapp.annotate.products import critiques_of, makes_of, product_lines, products_of
 from webapp.annotate.views.task import products_download
 from webapp.projects.models import Role
@@ -64,6 +65,35 @@ def test_a_saved_draft_is_told_what_it_makes(project, task, person, django_asser
     with django_assert_max_num_queries(6):  # savepoint, claim, lease, draft, save, savepoint
         reply = api.put(where, {"payload": again, "revision": 1}, format="json").json()
     assert reply["makes"][0] == {"product": "trajectory", "count": 1, "words": "1 backtrack point"}
+
+
+def test_an_alternative_that_says_what_the_correction_says_is_counted_once(project, task, person):
+    api = APIClient()
+    api.force_authenticate(person)
+    item = api.post(f"/api/projects/{project.slug}/tasks/next", {}, format="json").json()["item"]
+    where = f"/api/assignments/{item['token']}/draft"
+    asked = Regeneration.objects.create(
+        project=project, task=task, author=person, response=task.response, step=1
+    )
+    better, same = (
+        make.response_make(
+            task.prompt,
+            "2 + 2 = 4",
+            "4 + 1 = 5",
+            origin="continuation",
+            parent=task.response,
+            regeneration=asked,
+        )
+        for _ in range(2)
+    )
+    payload = {"marks": [1, -1, None], "first_error": 1, "corrections": {"1": "4 + 1 = 5"}}
+    payload["branches"] = [
+        {"step": 1, "response": str(one.pk), "mark": 1, "chosen": one is better} for one in (better, same)
+    ]
+    made = api.put(where, {"payload": payload, "revision": 0}, format="json").json()["makes"]
+    assert {m["product"]: m["count"] for m in made}["step_pair"] == 1
+    payload["branches"][0]["response"] = "nothing"
+    assert api.put(where, {"payload": payload, "revision": 1}, format="json").status_code == 200
 
 
 @pytest.mark.parametrize(
