@@ -12,8 +12,8 @@ from loop.records import Prompt, Response, Sampling
 from loop.sample import from_prefix
 
 TEMPERATURE = 1.0  # so that they differ
-# Once more for as many as came out alike: hotter, without the unlikeliest words. Chosen by looking, among nine
-# settings on 33 wrong steps of the seed model: hotter still, and what it writes is no longer words.
+# Once more for as many as came out alike: hotter, without the unlikeliest words. Chosen by looking, among
+# nine settings on 33 wrong steps of the seed model: hotter still, and what it writes is no longer words.
 HOTTER, LIKELIEST = 1.5, 0.95
 
 
