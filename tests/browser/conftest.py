@@ -16,6 +16,8 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 
+QUIET_POLLS = 12  # of 10 ms
+
 # Playwright's synchronous API runs an event loop in this thread, in which Django would refuse its ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
@@ -73,9 +75,11 @@ def settled(context: BrowserContext, live_server: Any) -> Iterator[None]:
     context.route("**/*", lambda route: route.abort())  # nothing new from here on
     for page in context.pages:
         page.goto("about:blank")  # what a page sends when it is left is stopped as well
-    latest = time.monotonic() + 5
-    while context.pages and (asked or serving) and time.monotonic() < latest:
+    # A request that the page gave up may have reached the server and not begun there: quiet for a while.
+    latest, quiet = time.monotonic() + 5, 0
+    while context.pages and quiet < QUIET_POLLS and time.monotonic() < latest:
         context.pages[0].wait_for_timeout(10)  # lets Playwright deliver its events
+        quiet = 0 if asked or serving else quiet + 1
     request_started.disconnect(started)
     request_finished.disconnect(finished)
 
