@@ -7,9 +7,11 @@
   const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
   const remember = (key, value) => { try { if (value) localStorage.setItem(key, value); else localStorage.removeItem(key); } catch { /* private window */ } };
 
-  // "theme-unsent" is a choice that the account has not confirmed: it holds until it does.
-  const unsent = account && remembered("theme-unsent");
-  let theme = unsent || (account ? root.dataset.theme || "system" : remembered("theme") || "system");
+  // "theme-chosen" is a choice on its way to the account, as "dark" or, once confirmed, "dark@time". It still
+  // holds for a moment then: a page that was asked for meanwhile is rendered with the choice before it.
+  const [choice, confirmed] = (account && remembered("theme-chosen") || "").split("@");
+  const holds = choice && !(confirmed && Date.now() - Number(confirmed) > 10000);
+  let theme = (holds && choice) || (account ? root.dataset.theme || "system" : remembered("theme") || "system");
 
   const apply = () => {
     if (theme === "system") root.removeAttribute("data-theme");
@@ -32,7 +34,7 @@
       const reply = await fetch(account, {
         method: "PUT", keepalive: true, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify({ theme: chosen }),
       });
-      if (reply.ok && theme === chosen) remember("theme-unsent", null);
+      if (reply.ok && theme === chosen) remember("theme-chosen", `${chosen}@${Date.now()}`);
       sending = false;
       if (theme !== chosen) send();
     } catch { sending = false; /* sent with the next page */ }
@@ -40,12 +42,12 @@
 
   apply();
   remember("theme", theme); // the sign-in page looks the same
-  document.addEventListener("DOMContentLoaded", () => { apply(); if (unsent) send(); });
+  document.addEventListener("DOMContentLoaded", () => { apply(); if (holds && !confirmed) send(); });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;
     theme = order[(order.indexOf(theme) + 1) % order.length];
     remember("theme", theme);
-    if (account) { remember("theme-unsent", theme); send(); }
+    if (account) { remember("theme-chosen", theme); send(); }
     apply();
   });
 })();
