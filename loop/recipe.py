@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from loop.annotate.order import policy_named
-from loop.records import PAIR_KINDS, RowKind
+from loop.finetune.objectives import OBJECTIVES, ObjectiveName
+from loop.records import RowKind
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -58,23 +59,47 @@ class AnnotatePart(_Strict):
             raise ValueError(str(error)) from error
 
 
+# Who accepted a row; "replayed" is any row of an earlier iteration.
+Source = Literal["verifier", "self_verdict", "people", "scorer", "replayed"]
+
+
 class CuratePart(_Strict):
     """Which products become examples, and the limits on them."""
 
     rows: tuple[RowKind, ...] = (RowKind.SAMPLE,)
-    accept: Literal["verifier", "self_verdict", "people"] = Field(
+    accept: Literal["verifier", "self_verdict", "people", "scorer"] = Field(
         "verifier",
-        description="what accepts a response nobody annotated: a checker, the model's own verdict, nothing",
+        description="what accepts a response nobody annotated: a checker, the model's own verdict, nothing,"
+        " a trained scorer",
     )
+    threshold: float = Field(0.5, description="accept scorer: the least score of an accepted response")
     max_per_prompt: int = Field(10, ge=1, description="cap, so that easy prompts do not dominate")
     replay: Literal["none", "all"] = Field("none", description="also earlier iterations' accepted examples")
     continuations: int = Field(4, ge=0, description="tries to finish a trajectory from the good prefix")
+    replay_share: float | None = Field(
+        None, gt=0, lt=1, description="at most this share of the dataset is replayed, drawn by seed"
+    )
+    max_age: int | None = Field(
+        None, ge=0, description="leave out rows whose response is older than this many champions"
+    )
+    shares: dict[Source, float] = Field(
+        default_factory=dict,
+        description="wanted shares of the rows by source, e.g. people: 0.5; the larger sources are thinned out",
+    )
+    weights: dict[Source, float] = Field(
+        default_factory=dict, description="a row's weight in the loss is multiplied by its source's"
+    )
+    leak_ngram: int = Field(
+        8,
+        ge=0,
+        description="leave out rows of prompts that share a run of this many words with held-out; 0: off",
+    )
 
 
 class FinetunePart(_Strict):
     """A LoRA run. ``start`` names the weights the adapter starts from (ReST-EM, SELF restart: base)."""
 
-    objective: Literal["sft", "dpo"] = "sft"
+    objective: ObjectiveName = "sft"
     start: Literal["base", "champion"] = "base"
     epochs: float = Field(2, gt=0)
     learning_rate: float = Field(1e-3, gt=0)
@@ -83,8 +108,27 @@ class FinetunePart(_Strict):
     max_length: int = Field(512, ge=16, description="tokens; longer rows are dropped and counted, never cut")
     lora_rank: int = Field(16, ge=1)
     lora_alpha: int = Field(32, ge=1)
-    beta: float = Field(0.1, gt=0, description="DPO only")
-    sft_weight: float = Field(0.0, ge=0, description="DPO only: weight of the added NLL on the chosen side")
+    packing: bool = Field(False, description="sft: several rows in one sequence, where that is exact")
+    mask_inputs: float = Field(
+        0.0, ge=0, lt=1, description="sft: chance that a token the model reads is masked (masked thought)"
+    )
+    reward_temperature: float | None = Field(
+        None, gt=0, description="sft: outcome rows weigh exp(reward / this) (reward-weighted regression)"
+    )
+    beta: float = Field(0.1, gt=0, description="dpo, kto: strength of the pull to the reference")
+    loss: Literal["sigmoid", "ipo", "sppo"] = Field("sigmoid", description="dpo: which pairwise loss")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="dpo: chance that a label is wrong (conservative DPO)"
+    )
+    sft_weight: float = Field(0.0, ge=0, description="dpo: weight of the added NLL on the chosen side")
+    desirable_weight: float = Field(1.0, ge=0, description="kto")
+    undesirable_weight: float = Field(1.0, ge=0, description="kto")
+    negative_weight: float = Field(
+        1.0, ge=0, description="nft: weight of wrong samples; 0 is rejection sampling"
+    )
+    group: int = Field(8, ge=2, description="grpo: samples per prompt")
+    temperature: float = Field(1.0, gt=0, description="grpo: of its samples")
+    max_new_tokens: int = Field(160, ge=1, description="grpo: of its samples")
     min_rows: int = Field(16, ge=1, description="fewer rows than this: the iteration ends without training")
 
 
@@ -100,6 +144,24 @@ class GatePart(_Strict):
     min_effect: float = Field(0.0, ge=0, le=1, description="least gain on held-out (0.02 = 2 points)")
     alpha: float = Field(0.05, gt=0, lt=1, description="two-sided McNemar level")
     guard_tolerance: float = Field(0.05, ge=0, le=1, description="most a guard metric may fall")
+    against_base: bool = Field(True, description="it must beat the bare base as well as the champion")
+    shots: int = Field(
+        4, ge=0, le=16, description="accepted examples in the no-training baseline's prompt; 0: no baseline"
+    )
+    beat_baseline: bool = Field(False, description="hold a challenger that the no-training baseline equals")
+    slices: int = Field(1, ge=1, description="held-out prompts are cut into this many slices, used in turn")
+    uses_per_slice: int | None = Field(
+        None,
+        ge=1,
+        description="decisions a slice is good for; when all are used up the gate asks for new prompts",
+    )
+    blind_pairs: int = Field(
+        0, ge=0, description="people compare this many pairs blindly before the decision"
+    )
+    blind_share: float = Field(0.5, ge=0, le=1, description="least share of them that the challenger wins")
+    max_token_ratio: float | None = Field(
+        None, gt=0, description="hold a challenger whose answers are longer than this times the champion's"
+    )
 
 
 class Recipe(_Strict):
@@ -113,7 +175,9 @@ class Recipe(_Strict):
     method: str = Field(description="module name in loop/methods")
     settings: dict[str, Any] = Field(default_factory=dict, description="checked by the method's own Settings")
     feedback_source: Literal["verifier", "self", "people", "mixed"]
-    needs: tuple[Literal["reference", "verifier", "logprobs", "code", "people"], ...] = ()
+    needs: tuple[
+        Literal["reference", "verifier", "logprobs", "code", "people", "reward", "process_reward"], ...
+    ] = Field((), description="reward and process_reward: a scorer of that role must be in use")
     uses_gold_at: Literal["never", "data", "select", "stop", "eval"]
     prompts: PromptsPart = PromptsPart()
     annotate: AnnotatePart = AnnotatePart()
@@ -123,12 +187,16 @@ class Recipe(_Strict):
     gate: GatePart = GatePart()
 
     @model_validator(mode="after")
-    def _pairs_need_dpo(self) -> Recipe:
-        names = ", ".join(kind.value for kind in RowKind if kind in PAIR_KINDS)
-        if self.finetune.objective == "dpo" and not PAIR_KINDS & set(self.curate.rows):
-            raise ValueError(f"finetune.objective dpo needs one of {names} in curate.rows")
-        if self.finetune.objective == "sft" and PAIR_KINDS & set(self.curate.rows):
-            raise ValueError(f"finetune.objective sft cannot train rows of {names}")
+    def _objective_trains_the_rows(self) -> Recipe:
+        name, rows = self.finetune.objective, self.curate.rows
+        can = OBJECTIVES[name].rows
+        if foreign := [kind.value for kind in rows if kind not in can]:
+            known = ", ".join(kind.value for kind in RowKind if kind in can)
+            raise ValueError(
+                f"finetune.objective {name} cannot train rows of {', '.join(foreign)}; it trains {known}"
+            )
+        if name == "sft" and RowKind.OUTCOME in rows and self.finetune.reward_temperature is None:
+            raise ValueError("outcome rows are trained by sft only with finetune.reward_temperature")
         return self
 
     @model_validator(mode="after")

@@ -223,6 +223,11 @@ class RowKind(StrEnum):
     STEP_PAIR = "step_pair"  # shared prefix -> better step over worse step
     PREFERENCE = "preference"  # prompt -> better response over worse response
     CRITIQUE_PAIR = "critique_pair"  # prompt, response -> better critique over worse critique
+    OUTCOME = "outcome"  # prompt -> a response that was called right or wrong: its `label`
+    PARTIAL = "partial"  # prompt -> a wrong response whose wrong passages are read but not learned
+    STEP_LABELS = "step_labels"  # prompt -> response with a label at the end of each judged step
+    JUDGEMENT = "judgement"  # prompt, two responses -> which is better, as the dialect words it
+    PROMPT = "prompt"  # a prompt and how its answers are checked; the model writes the rest as it trains
 
 
 # What only a preference objective can train; the other kinds have no worse side.
@@ -236,6 +241,8 @@ class TrainRow:
     The model reads ``messages`` then ``prefix`` (assistant text that is context, not trained) and
     learns ``chosen``; with ``rejected`` the row is a preference pair on that shared prefix.
     ``ends`` says whether ``chosen`` closes the turn (append the end token) or stops mid-answer.
+    Positions are characters of ``chosen``. What a kind does not use keeps its default, and is not written
+    into the row's hash: a row hashes alike whatever fields later kinds bring.
     """
 
     kind: RowKind
@@ -246,3 +253,13 @@ class TrainRow:
     prefix: str = ""
     ends: bool = True
     weight: float = 1.0
+    target: float = 1.0  # chance that ``chosen`` is the better side (soft preference); pairs only
+    masked: tuple[tuple[int, int], ...] = ()  # [start, end) passages that are read but not learned
+    label: bool | None = None  # OUTCOME: right or wrong
+    reward: float | None = None  # OUTCOME: what a scorer or checker gave it
+    rate: float | None = None  # OUTCOME: share of the prompt's samples that are right
+    token_ids: tuple[int, ...] = ()  # OUTCOME: ``chosen`` exactly as it was sampled, end token included
+    logprobs: tuple[float, ...] = ()  # of ``token_ids`` when they were sampled, at temperature 1
+    steps: tuple[tuple[int, float], ...] = ()  # STEP_LABELS: (end of the step, chance that it is good)
+    reference: str | None = None  # PROMPT
+    verifier: str = ""  # PROMPT: name of a checker in loop.verify

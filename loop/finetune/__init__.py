@@ -1,5 +1,1 @@
-"""What to train: the frozen job a trainer subprocess reads. Trainers themselves live in workers."""
-
-from loop.finetune.job import TrainJob
-
-__all__ = ["TrainJob"]
+"""What to train: objectives, the frozen job a trainer subprocess reads, artifacts. Trainers live in workers."""

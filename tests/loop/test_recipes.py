@@ -79,8 +79,8 @@ def test_defaults_fill_what_a_recipe_leaves_out():
         ({"settings": {"sample": 3}}, "sample"),
         ({"settings": {"samples": 0}}, "samples"),
         ({"method": "no_such"}, "no method called 'no_such'"),
-        ({"finetune": {"objective": "dpo"}}, "needs one of step_pair, preference, critique_pair"),
-        ({"curate": {"rows": ["preference"]}}, "cannot train rows of step_pair, preference"),
+        ({"finetune": {"objective": "dpo"}}, "dpo cannot train rows of sample"),
+        ({"curate": {"rows": ["preference"]}}, "sft cannot train rows of preference"),
         ({"annotate": {"critiques": 2}}, "is for annotate.kind critique_review"),
         (
             {"finetune": {"objective": "dpo"}, "curate": {"rows": ["critique_pair"]}},

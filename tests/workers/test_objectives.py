@@ -20,7 +20,7 @@ def losses_and_stock(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[li
     from trl import DPOTrainer, SFTTrainer
 
     from loop.finetune.job import TrainJob
-    from workers.trainers import objectives
+    from workers.trainers.objectives import dpo, sft
     from workers.trainers.progress import Progress
     from workers.trainers.rows import load_rows
     from workers.trainers.train import Run
@@ -33,7 +33,7 @@ def losses_and_stock(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[li
         return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
     ours = curve()
-    for mine, stock in ((objectives.WeightedSFT, SFTTrainer), (objectives.WeightedDPO, DPOTrainer)):
+    for mine, stock in ((sft.WeightedSFT, SFTTrainer), (dpo.WeightedDPO, DPOTrainer)):
 
         def compute_loss(self: Any, model: Any, inputs: Any, *a: Any, stock: Any = stock, **k: Any) -> Any:
             inputs.pop("weight")
@@ -60,7 +60,7 @@ def test_dpo_equals_trl(
         terms = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, sft_weight]} if sft_weight else {}
         return DPOConfig(**options, **terms)
 
-    monkeypatch.setattr("workers.trainers.train.DPOConfig", with_terms)
+    monkeypatch.setattr("workers.trainers.objectives.dpo.DPOConfig", with_terms)
     run = make_run(tmp_path / "run", llama, pair_rows(), objective="dpo", sft_weight=sft_weight)
     ours, stock = losses_and_stock(run, monkeypatch)
     assert ours == pytest.approx(stock, rel=1e-4)

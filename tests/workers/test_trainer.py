@@ -178,7 +178,7 @@ def test_a_finished_run_is_not_trained_again(llama: Path, tmp_path: Path) -> Non
 def test_out_of_memory_halves_the_batch_and_changes_nothing_else(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.trainers.objectives import WeightedSFT
+    from workers.trainers.objectives.sft import WeightedSFT
 
     plain = make_run(tmp_path / "plain", llama, sft_rows())
     assert main([str(plain)]) == DONE
@@ -198,7 +198,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing_else(
 def test_one_row_that_does_not_fit_fails_plainly(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.trainers.objectives import WeightedSFT
+    from workers.trainers.objectives.sft import WeightedSFT
 
     def no_memory(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("CUDA out of memory")

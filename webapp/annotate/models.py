@@ -28,9 +28,10 @@ class TaskKind(models.TextChoices):
 
 
 class TaskPurpose(models.TextChoices):
-    """Why the task is asked. Only ``label`` answers are votes; the others measure the people who answer."""
+    """Why the task is asked. Only ``label`` answers are votes; gold and repeats measure the people who answer."""
 
     LABEL = "label", _("Label")
+    GATE = "gate", _("Gate")  # champion against challenger, blind; never trained on
     GOLD = "gold", _("Gold")  # the answer is known
     REPEAT = (
         "repeat",

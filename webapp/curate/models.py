@@ -1,5 +1,6 @@
 """Examples (training rows with provenance) and dataset versions (immutable, hashed lists of them)."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -48,6 +49,9 @@ class DatasetVersion(models.Model):
     row_count = models.PositiveIntegerField()
     example_ids = ArrayField(models.BigIntegerField(), help_text="In training order.")
     manifest = models.JSONField(default=dict, help_text="Counts by kind and source, drops by reason.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models import Max
 from loop.curate import Candidate, Material, curate, funnel, in_order
 from loop.dialects import Dialect
 from loop.recipe import CuratePart
-from loop.records import RowKind
+from loop.records import RowKind, TrainRow
 from webapp.annotate.models import Annotation
 from webapp.curate.models import DatasetVersion, Example
 from webapp.curate.selectors import annotation_ids
@@ -85,9 +85,19 @@ def _store(project: Project, iteration_id: int, kept: list[Candidate], shas: lis
     )
 
 
+# What rows had when they were first hashed; a later field counts only where a row uses it.
+_ALWAYS = {"kind", "prompt_id", "messages", "chosen", "rejected", "prefix", "ends", "weight"}
+_DEFAULTS = {f.name: f.default for f in fields(TrainRow) if f.name not in _ALWAYS}
+
+
+def _written(row: TrainRow) -> dict[str, Any]:
+    """The row as it is stored and hashed: without the fields it does not use."""
+    return {k: v for k, v in asdict(row).items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+
+
 def _store_key(candidate: Candidate) -> str:
     assert candidate.row is not None
-    return sha256(_canonical(asdict(candidate.row)).encode()).hexdigest()
+    return sha256(_canonical(_written(candidate.row)).encode()).hexdigest()
 
 
 def _example(project: Project, iteration_id: int | None, candidate: Candidate, sha: str) -> Example:
@@ -97,7 +107,7 @@ def _example(project: Project, iteration_id: int | None, candidate: Candidate, s
         iteration_id=iteration_id,
         prompt_id=int(candidate.prompt_id),
         kind=candidate.kind.value,
-        row=asdict(candidate.row),
+        row=_written(candidate.row),
         row_sha=sha,
         response_id=candidate.response_id,
         accepted_by=candidate.accepted_by,

@@ -37,6 +37,13 @@ class Iteration(models.Model):
         help_text="Pinned when it started.",
     )
     challenger = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    scorer = models.ForeignKey(
+        ModelVersion,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The reward model its recipe asks for, pinned when it started.",
+    )
     dataset_version = models.ForeignKey(DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+")
     seed = models.BigIntegerField(default=0)
     counts = models.JSONField(default=dict, help_text="The funnel: sampled, accepted, dropped by reason.")
@@ -105,6 +112,12 @@ class WorkUnit(models.Model):
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
+    held = models.BooleanField(
+        default=False, help_text="Paused by a person: nobody may claim it, and who has it gives it back."
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     token = models.UUIDField(null=True, help_text="Who holds it now; every write of results checks it.")
     leased_until = models.DateTimeField(null=True)
     announced_at = models.DateTimeField(null=True)
@@ -140,6 +153,11 @@ class RunPoint(models.Model):
     loss = models.FloatField(null=True)
     learning_rate = models.FloatField(null=True)
     tokens_per_s = models.FloatField(null=True)
+    padding_share = models.FloatField(null=True)
+    mfu = models.FloatField(
+        null=True, help_text="Model FLOPs utilisation, 0 to 1; null where the peak is unknown."
+    )
+    extra = models.JSONField(default=dict, help_text="What the objective reports: margin, accuracy, KL …")
     seconds = models.FloatField(default=0)
 
     class Meta:

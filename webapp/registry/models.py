@@ -9,7 +9,16 @@ from webapp.traces.models import VERDICTS, Response
 
 
 class ModelVersion(models.Model):
-    """Base model + adapter. The name is unique for ever: a server that saw it never sees other weights."""
+    """Base model + adapter. The name is unique for ever: a server that saw it never sees other weights.
+
+    A policy writes; a reward model scores whole responses, a process reward model their steps. Of each scoring
+    role one version may be ``champion``: the one in use. The project's champion pointer is the policy's.
+    """
+
+    class Role(models.TextChoices):
+        POLICY = "policy"
+        REWARD = "reward"
+        PROCESS_REWARD = "process_reward"
 
     class Status(models.TextChoices):
         CHALLENGER = "challenger"
@@ -23,6 +32,7 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=80, unique=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.POLICY)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.REGISTERED)
     base = models.CharField(max_length=500)
     base_sha = models.CharField(max_length=64, blank=True)
@@ -39,6 +49,14 @@ class ModelVersion(models.Model):
     )
     recipe = models.CharField(max_length=80, blank=True)
     training = models.JSONField(default=dict, help_text="Settings, final loss, seconds, versions.")
+    canary = models.JSONField(
+        default=dict, help_text="Log-probs on fixed prompts when it was first loaded; checked at later loads."
+    )
+    note = models.TextField(blank=True, help_text="What people say of it; part of its model card.")
+    weights_bytes = models.BigIntegerField(default=0)
+    weights_removed_at = models.DateTimeField(
+        null=True, help_text="Garbage collection took the weights; the row stays for its descendants."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -54,7 +72,11 @@ class ModelVersion(models.Model):
 
 
 class Evaluation(models.Model):
-    """One model version measured on one fixed list of prompts, greedily, once for ever."""
+    """One model version measured on one fixed list of prompts, once for ever.
+
+    ``sampling`` also holds what else makes the answers: the ``shots`` of a no-training baseline (so the same
+    version may have several evaluations on the same prompts), or for a scorer whose samples it ranked.
+    """
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evaluations")
     split = models.CharField(max_length=8)
@@ -67,6 +89,8 @@ class Evaluation(models.Model):
     right = models.PositiveIntegerField(default=0)
     errors = models.PositiveIntegerField(default=0)
     done = models.BooleanField(default=False)
+    seconds = models.FloatField(default=0.0, help_text="Machine time of its units, summed.")
+    tokens = models.BigIntegerField(default=0, help_text="Tokens the model wrote.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -113,3 +137,18 @@ class Promotion(models.Model):
 
     class Meta:
         ordering = ["-id"]
+
+
+class GateUse(models.Model):
+    """A decision that a slice of the held-out prompts was used for. Slices wear out: each decision leaks a little."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gate_uses")
+    iteration = models.OneToOneField(
+        "iterations.Iteration", on_delete=models.CASCADE, related_name="gate_use"
+    )
+    slice = models.PositiveSmallIntegerField()
+    slices = models.PositiveSmallIntegerField(help_text="Into how many the held-out prompts were cut.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "slices", "slice"])]

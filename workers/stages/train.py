@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from loop.finetune import TrainJob
 from loop.finetune.artifacts import store_adapter, verified
+from loop.finetune.job import TrainJob
 from webapp.curate.services import dataset_rows
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import challenger_register, point_add, unit_completion

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
-from trl import DPOConfig, SFTConfig
+from transformers import AutoTokenizer, PrinterCallback, set_seed
 
 from loop.finetune.artifacts import ArtifactError, verified, write_manifest
 from loop.finetune.job import TrainJob
@@ -25,8 +24,8 @@ from workers.engines.hashes import base_sha, model_folder, template_sha, tokeniz
 from workers.engines.memory import is_out_of_memory, release
 from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 from workers.trainers.checkpoints import aside, newest_checkpoint
-from workers.trainers.encode import Encoded, encode_dpo, encode_sft
-from workers.trainers.objectives import PadDPO, PadSFT, WeightedDPO, WeightedSFT
+from workers.trainers.encode import Encoded
+from workers.trainers.objectives import Parts, load_causal, objective_named
 from workers.trainers.progress import Progress, rewind
 
 log = logging.getLogger(__name__)
@@ -55,11 +54,11 @@ class Run:
             trained_on = verified(Path(job.start_adapter)).get("base_sha")
             if trained_on and trained_on != base_sha(job.base):
                 raise ArtifactError(f"{job.start_adapter} was trained on another base model than {job.base}")
+        self.objective = objective_named(self.settings.objective)
         self.tokenizer = AutoTokenizer.from_pretrained(self.folder)
         self.model = self._load()
         self.tokens = ChatTokens(self.tokenizer, model_end_ids(self.model))
-        encode = encode_dpo if self.settings.objective == "dpo" else encode_sft
-        self.encoded: Encoded = encode(rows, self.tokens, self.settings.max_length)
+        self.encoded: Encoded = self.objective.encode(rows, self.tokens, self.settings)
         if not self.encoded.rows:
             reasons = ", ".join(f"{n} {why}" for why, n in self.encoded.dropped.items()) or "there are none"
             raise ValueError(f"no rows to train on: of {len(rows)} rows, {reasons}")
@@ -67,7 +66,7 @@ class Run:
     def _load(self) -> Any:
         dtype = torch.bfloat16 if self.cuda else torch.float32
         try:
-            return AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype, use_safetensors=True)
+            return getattr(self.objective, "load", load_causal)(self.folder, dtype)
         except Exception as error:  # safetensors, transformers and torch each have their own
             raise ValueError(f"the model in {self.folder} cannot be read: {error}") from error
 
@@ -106,7 +105,7 @@ class Run:
 
     def _trainer(self, progress: Progress, micro: int, accum: int) -> Any:
         set_seed(self.job.seed)  # before the adapter's random half is drawn
-        s, dpo = self.settings, self.settings.objective == "dpo"
+        s = self.settings
         common = {
             "output_dir": str(aside(self.run_dir)),
             "per_device_train_batch_size": micro,
@@ -143,20 +142,12 @@ class Run:
                 lora_alpha=s.lora_alpha,
                 lora_dropout=0.0,
                 target_modules="all-linear",
-                task_type="CAUSAL_LM",
+                task_type=getattr(self.objective, "TASK", "CAUSAL_LM"),
             )
-        trainer: Any
-        if dpo:
-            trainer = WeightedDPO(
-                model,
-                args=DPOConfig(beta=s.beta, **common),
-                data_collator=PadDPO(self.tokens.pad_id),
-                **options,
-            )
-            trainer.sft_weight = s.sft_weight
-        else:
-            args = SFTConfig(dataset_kwargs={"skip_prepare_dataset": True}, **common)
-            trainer = WeightedSFT(model, args, PadSFT(self.tokens.pad_id), **options)
+        parts = Parts(
+            model, s, self.tokens, self.encoded.rows, common, options, seed=self.job.seed, cuda=self.cuda
+        )
+        trainer: Any = self.objective.build(parts)
         trainer.remove_callback(PrinterCallback)
         trainer.processing_class = None  # or every checkpoint would hold the tokenizer
         trainer.run_dir, trainer.job_sha = self.run_dir, self.job_sha

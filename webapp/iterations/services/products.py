@@ -9,7 +9,8 @@ from typing import Any
 from loop.curate import Material, shuffle_verdicts
 from loop.dialects import dialect_named
 from loop.recipe import Recipe
-from loop.records import PAIR_KINDS, RowKind
+from loop.finetune.objectives import OBJECTIVES
+from loop.records import RowKind
 from webapp.curate.models import Example
 from webapp.curate.selectors import material_parts, materials_of
 from webapp.curate.services import dataset_freeze, examples_derive
@@ -17,8 +18,6 @@ from webapp.iterations.models import Iteration
 from webapp.registry.models import ModelVersion
 from webapp.registry.services import model_register
 from webapp.traces.models import Response
-
-PAIRS = {kind.value for kind in PAIR_KINDS}
 
 
 def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
@@ -80,11 +79,8 @@ def _replayed(iteration: Iteration, recipe: Recipe) -> list[Example]:
     )
     # What freezing reads; the rows' texts are read when the trainer's input is written.
     earlier = earlier.order_by("id").only("row_sha", "kind", "accepted_by", "prompt_id")
-    return list(
-        earlier.filter(kind__in=PAIRS)
-        if recipe.finetune.objective == "dpo"
-        else earlier.exclude(kind__in=PAIRS)
-    )
+    trains = [kind.value for kind in OBJECTIVES[recipe.finetune.objective].rows]
+    return list(earlier.filter(kind__in=trains))
 
 
 def challenger_register(
@@ -105,6 +101,7 @@ def challenger_register(
     version = model_register(
         project=iteration.project,
         status=ModelVersion.Status.CONTROL if control else ModelVersion.Status.CHALLENGER,
+        role=OBJECTIVES[iteration.recipe["finetune"]["objective"]].gives,
         parent=parent,
         adapter_path=adapter_path,
         adapter_sha=adapter_sha,

@@ -31,8 +31,8 @@ MAX_ATTEMPTS = 6
 REANNOUNCE_AFTER = timedelta(seconds=10)
 
 State = WorkUnit.State
-# A unit of a paused, failed or finished iteration rests.
-CLAIMABLE = Q(iteration__status__in=OPEN) | Q(iteration=None)
+# A unit of a paused, failed or finished iteration rests, and one that a person paused.
+CLAIMABLE = (Q(iteration__status__in=OPEN) | Q(iteration=None)) & Q(held=False)
 
 
 class LeaseLost(Exception):
@@ -153,12 +153,12 @@ def unit_heartbeat(
     held = WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING)
     if not held.update(**changes):
         return Order.LOST
-    status, iteration_id, project_id = WorkUnit.objects.values_list(
-        "iteration__status", "iteration_id", "project_id"
+    status, iteration_id, project_id, rests = WorkUnit.objects.values_list(
+        "iteration__status", "iteration_id", "project_id", "held"
     ).get(pk=unit_id)
     if len(changes) > 1:
         notify(project_id=project_id, iteration_id=iteration_id, what="progress")
-    return Order.GO_ON if iteration_id is None or status in OPEN else Order.STOP
+    return Order.GO_ON if not rests and (iteration_id is None or status in OPEN) else Order.STOP
 
 
 @contextmanager
