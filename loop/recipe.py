@@ -84,7 +84,7 @@ class CuratePart(_Strict):
     )
     shares: dict[Source, float] = Field(
         default_factory=dict,
-        description="wanted shares of the rows by source, e.g. people: 0.5; the larger sources are thinned out",
+        description="wanted shares of the rows by source, e.g. people: 0.5; larger sources are thinned out",
     )
     weights: dict[Source, float] = Field(
         default_factory=dict, description="a row's weight in the loss is multiplied by its source's"

@@ -1,1 +1,1 @@
-"""What to train: objectives, the frozen job a trainer subprocess reads, artifacts. Trainers live in workers."""
+"""What to train: objectives, the frozen job of a run, artifacts. The trainers live in workers."""

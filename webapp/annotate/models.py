@@ -28,7 +28,7 @@ class TaskKind(models.TextChoices):
 
 
 class TaskPurpose(models.TextChoices):
-    """Why the task is asked. Only ``label`` answers are votes; gold and repeats measure the people who answer."""
+    """Why the task is asked. Only ``label`` answers are votes; gold and repeats measure people."""
 
     LABEL = "label", _("Label")
     GATE = "gate", _("Gate")  # champion against challenger, blind; never trained on

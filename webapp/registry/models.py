@@ -11,8 +11,8 @@ from webapp.traces.models import VERDICTS, Response
 class ModelVersion(models.Model):
     """Base model + adapter. The name is unique for ever: a server that saw it never sees other weights.
 
-    A policy writes; a reward model scores whole responses, a process reward model their steps. Of each scoring
-    role one version may be ``champion``: the one in use. The project's champion pointer is the policy's.
+    A policy writes; a reward model scores whole responses, a process reward model their steps. Of each
+    scoring role one version may be ``champion``: the one in use. The project's pointer is the policy's.
     """
 
     class Role(models.TextChoices):
@@ -140,7 +140,7 @@ class Promotion(models.Model):
 
 
 class GateUse(models.Model):
-    """A decision that a slice of the held-out prompts was used for. Slices wear out: each decision leaks a little."""
+    """A decision that a slice of the held-out prompts was used for. Slices wear out: each leaks a little."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gate_uses")
     iteration = models.OneToOneField(

@@ -8,8 +8,8 @@ from typing import Any
 
 from loop.curate import Material, shuffle_verdicts
 from loop.dialects import dialect_named
-from loop.recipe import Recipe
 from loop.finetune.objectives import OBJECTIVES
+from loop.recipe import Recipe
 from loop.records import RowKind
 from webapp.curate.models import Example
 from webapp.curate.selectors import material_parts, materials_of

@@ -1,8 +1,9 @@
 """The training objectives, one module each, as thin layers on TRL's trainers: the folder is the registry.
 
 A module has ``encode(rows, tokens, settings)``, which gives `workers.trainers.encode.Encoded`, and
-``build(parts)``, which gives a transformers Trainer that mixes in `AtomicCheckpoints` and `Counting`. ``load(folder, dtype)`` may
-replace how the base is read, and ``TASK`` PEFT's task type. What rows an objective learns from is in `loop.finetune.objectives`.
+``build(parts)``, which gives a transformers Trainer that mixes in `AtomicCheckpoints` and `Counting`.
+``load(folder, dtype)`` may replace how the base is read, and ``TASK`` PEFT's task type. What rows an
+objective learns from is in `loop.finetune.objectives`.
 
 Rows come tokenised and weighted: TRL would tokenise again and append an end token to inner steps. Where an
 objective coincides with TRL's own, a test holds the losses equal (private hooks change between TRL's minors).
