@@ -371,3 +371,14 @@ class AnyRows(TestCase):
         ]
         items = [exchange("plain").read(row) for row in rows]
         assert {(i.prompt, i.steps) for i in items} == {(p, tuple(s)) for p, s, _ in stored}
+
+
+def test_a_parent_deleted_meanwhile_is_a_refusal(refused, monkeypatch):
+    from webapp.annotate.services.rows import ParentGone
+    from webapp.annotate.services.storing import Store
+
+    def chunk(self, part):
+        raise ParentGone("Something that the file refers to was deleted meanwhile; import it again.")
+
+    monkeypatch.setattr(Store, "chunk", chunk)
+    assert "import it again" in str(refused(LINE))

@@ -20,6 +20,7 @@ from webapp.accounts.models import User
 from webapp.annotate.intake import Intake, Order, take_in
 from webapp.annotate.models import TaskKind
 from webapp.annotate.services.queues import cursors_forget
+from webapp.annotate.services.rows import ParentGone
 from webapp.annotate.services.storing import Counts, Store
 from webapp.projects.models import Project
 from webapp.projects.services.prompts import imports_wait
@@ -82,7 +83,8 @@ def tasks_import(
     instead of refusing the file. ``chunk``: bytes of lines read at a time.
 
     Raises:
-        TasksRefused: an unknown format or kind, or unusable lines without ``skip_bad``.
+        TasksRefused: an unknown format or kind, unusable lines without ``skip_bad``, or something that the
+            lines refer to was deleted meanwhile.
     """
     if format not in exchange_names():
         raise TasksRefused(f"There is no format {format!r}; there are: {', '.join(exchange_names())}.")
@@ -98,7 +100,10 @@ def tasks_import(
         imports_wait(project)
         store = Store(project, order, answers_by, gold=gold)
         for part in _read(stream, order, chunk):
-            counts = store.chunk(part)
+            try:
+                counts = store.chunk(part)
+            except ParentGone as gone:
+                raise TasksRefused(str(gone)) from gone
             if counts.bad and not skip_bad:
                 raise TasksRefused(_refusal(counts.bad), counts.bad)
             report.add(counts)
