@@ -3,9 +3,40 @@
 from __future__ import annotations
 
 from loop.records import Split, Verdict
+from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, EvaluationOutcome, ModelVersion
 
+IMPORTED = "imported"  # in place of a recipe's name: trained elsewhere
+
 OutcomeRow = tuple[int, str, str, str | None]
+
+
+def scorer_in_use(project: Project, role: str) -> ModelVersion | None:
+    """The champion of a scoring role ("reward", "process_reward"), or None while there is none."""
+    return ModelVersion.objects.filter(
+        project=project, role=role, status=ModelVersion.Status.CHAMPION
+    ).first()
+
+
+def in_use(project: Project, role: str) -> ModelVersion | None:
+    """The champion of any role; the policy's is the project's pointer."""
+    return project.champion if role == ModelVersion.Role.POLICY else scorer_in_use(project, role)
+
+
+def unusable(version: ModelVersion) -> str:
+    """Why this version must not be put in use, in one sentence; empty where nothing is in the way."""
+    if version.status == ModelVersion.Status.CONTROL:
+        return f"{version.name} is a control arm; control arms are never promoted"
+    if version.weights_removed_at is not None:
+        return (
+            f"the weights of {version.name} were removed on {version.weights_removed_at:%Y-%m-%d};"
+            " train or import it again"
+        )
+    if version.recipe == IMPORTED and not version.canary:
+        return f"{version.name} was imported and no worker has loaded it yet; wait until it is checked"
+    if version.role != ModelVersion.Role.POLICY and not version.adapter_path:
+        return f"{version.name} is a bare base model and cannot serve as {version.get_role_display().lower()}"
+    return ""
 
 
 def evaluation_for_work(pk: int) -> Evaluation:

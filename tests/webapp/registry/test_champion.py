@@ -1,11 +1,14 @@
 """The champion pointer: moved in one transaction with its reasons, never to a control arm, and back again."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import IntegrityError, transaction
 
 from tests import factories as make
 from webapp.registry import services
 from webapp.registry.models import ModelVersion, Promotion
+from webapp.registry.selectors import scorer_in_use
 from webapp.registry.services import RegistryError
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +103,38 @@ def test_promotions_that_must_not_happen(project, base, case, says):
 def test_only_a_former_champion_can_be_rolled_back_to(project, base, status):
     with pytest.raises(RegistryError, match="was never champion"):
         services.champion_roll_back(project=project, to=version(project, status=status), by=None, reason="x")
+
+
+def test_a_scorer_is_in_use_by_its_role_and_leaves_the_policy_alone(project, base):
+    assert scorer_in_use(project, "reward") is None
+    first, second = (version(project, role="reward") for _ in range(2))
+    steps = version(project, role="process_reward")
+    for scorer in (first, steps, second):
+        services.champion_promote(project=project, version=scorer, reasons=["ranks better"])
+    assert scorer_in_use(project, "reward") == second
+    assert scorer_in_use(project, "process_reward") == steps
+    assert champion(project) == base
+    services.champion_roll_back(project=project, to=first, by=None, reason="it likes long answers")
+    assert scorer_in_use(project, "reward") == first
+    assert statuses(project) == {1: "champion", 2: "champion", 3: "retired", 4: "champion"}
+    told = list(Promotion.objects.order_by("id").values_list("from_version__number", "to_version__number"))
+    assert told == [(None, 2), (None, 4), (2, 3), (3, 2)]
+
+
+def test_what_cannot_serve_is_not_put_in_use(project, base):
+    gone, imported = version(project), version(project, status="registered", recipe="imported")
+    ModelVersion.objects.filter(pk=gone.pk).update(weights_removed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    bare = services.model_register(project=project, role="reward")
+    for wanted, says in (
+        (gone, "were removed on 2026-01-02"),
+        (imported, "no worker has loaded it yet"),
+        (bare, "bare base model"),
+    ):
+        with pytest.raises(RegistryError, match=says):
+            services.champion_promote(project=project, version=wanted)
+    assert champion(project) == base
+    # The row in hand may be older than the removal; what counts is the row under the lock.
+    assert gone.weights_removed_at is None
 
 
 def test_a_hold_is_told_and_changes_no_pointer(project, base):

@@ -1,0 +1,37 @@
+"""The registry's writes: versions, who is champion, evaluations, weights that come and go."""
+
+from webapp.registry.services.champion import (
+    challenger_hold,
+    challenger_withdraw,
+    champion_promote,
+    champion_roll_back,
+)
+from webapp.registry.services.evaluations import (
+    evaluation_finish_if_complete,
+    evaluation_for,
+    outcomes_store,
+    prompts_sha,
+)
+from webapp.registry.services.importing import adapter_import
+from webapp.registry.services.versions import (
+    RegistryError,
+    base_register,
+    model_register,
+    version_hashes_check,
+)
+
+__all__ = [
+    "RegistryError",
+    "adapter_import",
+    "base_register",
+    "challenger_hold",
+    "challenger_withdraw",
+    "champion_promote",
+    "champion_roll_back",
+    "evaluation_finish_if_complete",
+    "evaluation_for",
+    "model_register",
+    "outcomes_store",
+    "prompts_sha",
+    "version_hashes_check",
+]
