@@ -27,6 +27,7 @@ PACKAGES: dict[tuple[str, str, str], list[str]] = {
         "dist/fonts/*.woff2",
         "LICENSE",
     ],
+    ("uplot", "1.6.32", "uplot-1.6.32"): ["dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"],
 }
 
 

@@ -244,7 +244,7 @@ def may_simulate(iteration: Iteration) -> bool:
 
 
 def actions_of(iteration: Iteration) -> set[str]:
-    """What can be done with it now, by name (see `webapp.iterations.views.ACTIONS`)."""
+    """What can be done with it now, by name (see `webapp.iterations.views.iterations.ACTIONS`)."""
     status = iteration.status
     actions: set[str] = set()
     if status in MOVING:

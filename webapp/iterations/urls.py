@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.iterations import views
+from webapp.iterations.views import iterations as views
 
 urlpatterns = [
     path("projects/<slug:slug>/iterations/", views.iterations, name="iterations"),

@@ -1,0 +1,1 @@
+"""The pages of the iterations app: iterations, training runs, two versions side by side."""
