@@ -4,3 +4,9 @@ from django.dispatch import Signal
 
 # kwargs: iteration (Iteration, already in its new stage), left (Stage)
 stage_left = Signal()
+
+# kwargs: iteration (Iteration, its decision written)
+decided = Signal()
+
+# kwargs: iteration (Iteration, its status already failed), why (str)
+failed = Signal()

@@ -14,7 +14,7 @@ from loop.stages import NEXT, OPEN, Stage, Status
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Transition
 from webapp.iterations.services import stages
-from webapp.iterations.signals import stage_left
+from webapp.iterations.signals import failed, stage_left
 
 log = structlog.get_logger()
 
@@ -94,6 +94,7 @@ def _fail(iteration_id: int, why: str) -> None:
         iteration.status = Status.FAILED.value
         iteration.problem = f"{iteration.stage}: {why}"[:2000]
         iteration.save(update_fields=["status", "problem"])
+        failed.send(sender=Iteration, iteration=iteration, why=iteration.problem)
         notify(project_id=iteration.project_id, iteration_id=iteration_id, what="failed")
 
 
