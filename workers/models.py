@@ -6,8 +6,10 @@ from typing import Any
 
 from django.conf import settings
 
-from webapp.registry.services import RegistryError, version_hashes_check
+from webapp.registry.selectors import adapter_folder
+from webapp.registry.services import version_canary_check, version_hashes_check
 
+POLICY = "policy"
 SEED = "seed"  # how a project names the model that ships with the repository
 
 _engines: dict[str, Any] = {}
@@ -22,11 +24,11 @@ def base_path(base: str) -> str:
 def engine_with(version: Any) -> Any:
     """An engine that can answer as ``version`` (a ModelVersion).
 
-    On first use of a version its base, tokenizer and template are compared with the hashes it was
-    registered with, and a canary makes sure that its adapter is in effect.
+    When a version is loaded, its base, tokenizer, template and adapter are compared with the hashes it was
+    registered with, and a canary makes sure that its adapter is in effect and says what it said before.
 
     Raises:
-        RegistryError: the adapter is missing, or the files are not those that were registered.
+        RegistryError: its weights are gone, or the files or the canary are not those that were noted.
         ArtifactError, CanaryError: the adapter is damaged, or changes nothing.
     """
     from workers.alternatives import Interlude
@@ -46,22 +48,35 @@ def engine_with(version: Any) -> Any:
 
 def _check(engine: Any, version: Any) -> None:
     from workers.engines import OPENAI_PREFIX
-    from workers.engines.canary import canary
+
+    if not version.base.startswith(OPENAI_PREFIX):  # a server's files are its own
+        version_hashes_check(version=version, hashes=hashes_of(version.base))
+    if version.adapter_name:
+        engine.load_adapter(version.adapter_name, adapter_folder(version))
+    if reading := _reading(engine, version):
+        version_canary_check(version=version, reading=reading)
+
+
+def hashes_of(base: str) -> dict[str, str]:
+    """base_sha, tokenizer_sha and template_sha of the files a project's base has now."""
     from workers.engines.hashes import base_sha, template_sha, tokenizer_sha
 
-    served_here = not version.base.startswith(OPENAI_PREFIX)  # a server's files are its own
-    if served_here:
-        base = base_path(version.base)
-        hashes = {
-            "base_sha": base_sha(base),
-            "tokenizer_sha": tokenizer_sha(base),
-            "template_sha": template_sha(base),
-        }
-        version_hashes_check(version=version, hashes=hashes)
-    if version.adapter_name:
-        folder = settings.ADAPTERS_DIR / version.adapter_path
-        if not folder.is_dir():
-            raise RegistryError(f"the adapter of {version.name} is missing: {folder}")
-        engine.load_adapter(version.adapter_name, folder)
-        if served_here:
-            canary(engine, version.adapter_name)
+    path = base_path(base)
+    return {
+        "base_sha": base_sha(path),
+        "tokenizer_sha": tokenizer_sha(path),
+        "template_sha": template_sha(path),
+    }
+
+
+def _reading(engine: Any, version: Any) -> dict[str, Any] | None:
+    """What the version says of the fixed texts; None where its engine cannot score given text."""
+    if version.role != POLICY:
+        return None
+    from workers.engines.canary import canary
+    from workers.engines.openai_engine import NotSupported
+
+    try:
+        return canary(engine, version.adapter_name)
+    except NotSupported:
+        return None

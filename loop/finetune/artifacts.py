@@ -79,16 +79,20 @@ def verified(folder: Path) -> dict[str, Any]:
     return read_manifest(folder)
 
 
+def files_sha(manifest: Mapping[str, Any]) -> str:
+    """The name of a folder's content: sha256 of the manifest's file table."""
+    return hashlib.sha256(json.dumps(manifest["files"], sort_keys=True).encode()).hexdigest()
+
+
 def store_adapter(folder: Path, root: Path) -> tuple[str, Path]:
     """Copy a finished adapter into ``root/<sha>``, once, whoever asks and however often.
 
-    The sha is the manifest's file table's: the same weights always get the same name.
+    The sha is `files_sha`: the same weights always get the same name.
 
     Raises:
         ArtifactError: the adapter does not match its manifest.
     """
-    manifest = verified(folder)
-    sha = hashlib.sha256(json.dumps(manifest["files"], sort_keys=True).encode()).hexdigest()
+    sha = files_sha(verified(folder))
     target = root / sha
     if target.is_dir() and not verify(target):
         return sha, target

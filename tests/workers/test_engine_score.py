@@ -166,7 +166,7 @@ def test_the_canary_tells_an_adapter_from_the_base(
     from safetensors.torch import load_file, save_file
 
     said = canary(engine, "first")
-    assert said["adapter"] != said["base"]
+    assert said["values"] != said["base"]
     silent = make_adapter(base, tmp_path / "silent")
     state = {k: v * 0 for k, v in load_file(silent / "adapter_model.safetensors").items()}
     save_file(state, silent / "adapter_model.safetensors")

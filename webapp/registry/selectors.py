@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from django.conf import settings
+
+from loop.finetune.artifacts import MANIFEST, ArtifactError, files_sha, read_manifest
 from loop.records import Split, Verdict
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, EvaluationOutcome, ModelVersion
 
 IMPORTED = "imported"  # in place of a recipe's name: trained elsewhere
+
+
+class RegistryError(Exception):
+    """A registration, load or promotion that must not happen; the message says why."""
+
 
 OutcomeRow = tuple[int, str, str, str | None]
 
@@ -28,15 +38,43 @@ def unusable(version: ModelVersion) -> str:
     if version.status == ModelVersion.Status.CONTROL:
         return f"{version.name} is a control arm; control arms are never promoted"
     if version.weights_removed_at is not None:
-        return (
-            f"the weights of {version.name} were removed on {version.weights_removed_at:%Y-%m-%d};"
-            " train or import it again"
-        )
+        return _gone(version)
     if version.recipe == IMPORTED and not version.canary:
         return f"{version.name} was imported and no worker has loaded it yet; wait until it is checked"
     if version.role != ModelVersion.Role.POLICY and not version.adapter_path:
         return f"{version.name} is a bare base model and cannot serve as {version.get_role_display().lower()}"
     return ""
+
+
+def _gone(version: ModelVersion) -> str:
+    when = f"{version.weights_removed_at:%Y-%m-%d}"
+    return f"the weights of {version.name} were removed on {when} to save room; train or import it again"
+
+
+def adapter_folder(version: ModelVersion) -> Path:
+    """Where a version's adapter lies, its manifest compared with the registry's row.
+
+    Whoever loads the folder compares the files with the manifest (`loop.finetune.artifacts.verified`), so
+    the two together tie every byte to the row.
+
+    Raises:
+        RegistryError: removed, missing, or not the adapter that was registered.
+    """
+    if version.weights_removed_at is not None:
+        raise RegistryError(_gone(version))
+    folder: Path = settings.ADAPTERS_DIR / version.adapter_path
+    if not version.adapter_path or not folder.is_dir():
+        raise RegistryError(f"the adapter of {version.name} is missing: {folder}")
+    try:
+        found = files_sha(read_manifest(folder))
+    except ArtifactError as error:
+        raise RegistryError(f"the adapter of {version.name} cannot be used: {error}") from error
+    if version.adapter_sha and found != version.adapter_sha:
+        raise RegistryError(
+            f"{folder / MANIFEST} is not the one {version.name} was registered with: it lists files with the"
+            f" sha256 {found[:12]}…, the registry has {version.adapter_sha[:12]}…; restore the folder"
+        )
+    return folder
 
 
 def evaluation_for_work(pk: int) -> Evaluation:

@@ -1,5 +1,6 @@
 """The registry's writes: versions, who is champion, evaluations, weights that come and go."""
 
+from webapp.registry.selectors import RegistryError
 from webapp.registry.services.champion import (
     challenger_hold,
     challenger_withdraw,
@@ -14,9 +15,9 @@ from webapp.registry.services.evaluations import (
 )
 from webapp.registry.services.importing import adapter_import
 from webapp.registry.services.versions import (
-    RegistryError,
     base_register,
     model_register,
+    version_canary_check,
     version_hashes_check,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "model_register",
     "outcomes_store",
     "prompts_sha",
+    "version_canary_check",
     "version_hashes_check",
 ]

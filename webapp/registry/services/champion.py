@@ -14,8 +14,7 @@ from django.db import transaction
 from webapp.accounts.models import User
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion, Promotion
-from webapp.registry.selectors import in_use, unusable
-from webapp.registry.services.versions import RegistryError
+from webapp.registry.selectors import RegistryError, in_use, unusable
 
 Status = ModelVersion.Status
 

@@ -11,8 +11,8 @@ from django.conf import settings
 from loop.finetune.artifacts import MANIFEST, ArtifactError, read_manifest, store_adapter, write_manifest
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
-from webapp.registry.selectors import IMPORTED
-from webapp.registry.services.versions import RegistryError, model_register
+from webapp.registry.selectors import IMPORTED, RegistryError
+from webapp.registry.services.versions import model_register
 
 # What an adapter folder from outside may hold. Pickles are code; they are refused, not skipped.
 _ALLOWED = (".safetensors", ".json", ".md", ".txt", ".jinja")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from loop.finetune.canary import comparable, disagreement
 from webapp.curate.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
+from webapp.registry.selectors import RegistryError
 
 Status = ModelVersion.Status
-
-
-class RegistryError(Exception):
-    """A registration or promotion that must not happen; the message says why."""
 
 
 @transaction.atomic
@@ -52,6 +52,7 @@ def model_register(
         base=project.base,
         adapter_path=adapter_path,
         adapter_sha=adapter_sha,
+        weights_bytes=_size(settings.ADAPTERS_DIR / adapter_path) if adapter_path else 0,
         dialect=project.dialect,
         dataset_version=dataset_version,
         iteration_id=iteration_id,
@@ -59,6 +60,36 @@ def model_register(
         training=dict(training or {}),
         **{k: v for k, v in (hashes or {}).items() if k in ("base_sha", "tokenizer_sha", "template_sha")},
     )
+
+
+def _size(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+@transaction.atomic
+def version_canary_check(*, version: ModelVersion, reading: Mapping[str, Any]) -> None:
+    """Compare what a version says of the fixed texts with what it said before; the first time, write it down.
+
+    The first reading is compared with the trainer's own, where the adapter's manifest has one.
+
+    Raises:
+        RegistryError: other weights than those in effect before are in effect now.
+    """
+    # Of two workers that load it first, the second compares.
+    row = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    noted, who = (
+        (row.canary, "when it was first loaded")
+        if row.canary
+        else (row.training.get("canary") or {}, "by its trainer")
+    )
+    if why := disagreement(noted, reading):
+        raise RegistryError(
+            f"{row.name} does not say what was noted {who}: {why}. Its files may be those of another model,"
+            " or its adapter is not in effect"
+        )
+    if not comparable(row.canary, reading):  # none yet, or of texts that a release changed
+        row.canary = dict(reading)
+        row.save(update_fields=["canary"])
 
 
 def version_hashes_check(*, version: ModelVersion, hashes: Mapping[str, str]) -> None:
