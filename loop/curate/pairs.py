@@ -137,7 +137,13 @@ def preference_pairs(
 
 
 def _pair(
-    material: Material, dialect: Dialect, better: Response, worse: Response, by: str, sources: tuple[str, ...]
+    material: Material,
+    dialect: Dialect,
+    better: Response,
+    worse: Response,
+    by: str,
+    sources: tuple[str, ...],
+    weight: float = 1.0,
 ) -> Candidate:
     row = TrainRow(
         RowKind.PREFERENCE,
@@ -145,6 +151,7 @@ def _pair(
         dialect.solve(material.prompt),
         chosen=better.text.strip(),
         rejected=worse.text.strip(),
+        weight=weight,
     )
     reason = SAME if normalised(better.text) == normalised(worse.text) else ""
     if "length" in (better.finish, worse.finish):
@@ -208,8 +215,19 @@ def _accepted_over_refused(
     for n in range(min(limit, max(len(right), len(wrong)))):
         (better, why), (worse, why_not) = right[n % len(right)], wrong[n % len(wrong)]
         by = "people" if "people" in (why.by, why_not.by) else accept
-        found.append(_pair(material, dialect, better, worse, by, (*why.sources, *why_not.sources)))
+        weight = 1.0 if by == "people" else _margin(material, better, worse, accept)
+        found.append(_pair(material, dialect, better, worse, by, (*why.sources, *why_not.sources), weight))
     return found
+
+
+def _margin(material: Material, better: Response, worse: Response, accept: Accept) -> float:
+    """By how much the model's own votes prefer one to the other: the weight of the pair in self-consistency
+    preference optimisation (Prasad et al., 2024, arXiv:2411.04109). 1 where nothing was voted."""
+    if accept != "self_verdict":
+        return 1.0
+    votes = {s.response_id: s.value for s in material.scores if s.name == accept}
+    ahead, behind = votes.get(better.id), votes.get(worse.id)
+    return 1.0 if ahead is None or behind is None or ahead <= behind else ahead - behind
 
 
 def _distinct(known: list[tuple[Response, Judged]]) -> list[tuple[Response, Judged]]:
