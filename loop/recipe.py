@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from fractions import Fraction
 from functools import cache
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -63,6 +65,11 @@ class AnnotatePart(_Strict):
 Source = Literal["verifier", "self_verdict", "people", "scorer", "replayed"]
 
 
+def _exact(share: float) -> Fraction:
+    """The number as it was written: 0.1 is a tenth."""
+    return Fraction(str(share))
+
+
 class CuratePart(_Strict):
     """Which products become examples, and the limits on them."""
 
@@ -89,11 +96,32 @@ class CuratePart(_Strict):
     weights: dict[Source, float] = Field(
         default_factory=dict, description="a row's weight in the loss is multiplied by its source's"
     )
-    leak_ngram: int = Field(
-        8,
-        ge=0,
-        description="leave out rows of prompts that share a run of this many words with held-out; 0: off",
+    max_rows_per_prompt: int | None = Field(
+        None,
+        ge=1,
+        description="at most this many rows of one prompt, over all kinds and with what is replayed",
     )
+    leak_ngram: int = Field(
+        8, ge=0, description="length in words of the runs that are compared with held-out prompts; 0: off"
+    )
+    leak_share: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="leave out rows of a prompt that holds this share of a held-out prompt's runs",
+    )
+
+    @model_validator(mode="after")
+    def _shares_can_be_reached(self) -> CuratePart:
+        if any(share < 0 or share > 1 for share in self.shares.values()):
+            raise ValueError("shares: each must lie within 0 and 1")
+        if sum(map(_exact, self.shares.values())) > 1:
+            raise ValueError("shares: together they must not exceed 1")
+        if self.shares and self.replay_share is not None:
+            raise ValueError("replay_share and shares: give the share of what is replayed in shares")
+        if any(not 0 <= weight < inf for weight in self.weights.values()):
+            raise ValueError("weights: each must be a number that is not negative")
+        return self
 
 
 class FinetunePart(_Strict):
