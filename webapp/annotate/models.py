@@ -150,6 +150,11 @@ class AnnotationTask(models.Model):
                 condition=Q(state="open", open_slots__gt=0, purpose="label", named=False, requeued=True),
             ),
             models.Index(fields=["project", "kind"], name="task_gold", condition=Q(purpose="gold")),
+            models.Index(
+                fields=["project", "kind", "id"],
+                name="task_gate",
+                condition=Q(state="open", open_slots__gt=0, purpose="gate"),
+            ),
             models.Index(fields=["repeat_of"], name="task_repeated", condition=Q(repeat_of__isnull=False)),
             models.Index(
                 fields=["iteration", "state"], name="task_iteration", condition=Q(iteration__isnull=False)
@@ -181,6 +186,11 @@ class AnnotationTask(models.Model):
                 fields=["iteration", "response_ids"],
                 condition=Q(kind="preference", purpose="label", iteration__isnull=False),
                 name="one_preference_task_per_set",
+            ),
+            models.UniqueConstraint(
+                fields=["iteration", "response_ids"],
+                condition=Q(purpose="gate"),
+                name="one_gate_task_per_pair",
             ),
             models.UniqueConstraint(
                 fields=["iteration", "critique_ids"],

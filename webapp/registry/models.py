@@ -1,6 +1,7 @@
 """Model versions with lineage, their evaluations, and the promotions that moved the champion pointer."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from webapp.curate.models import DatasetVersion
@@ -140,7 +141,8 @@ class Promotion(models.Model):
 
 
 class GateUse(models.Model):
-    """A decision that a slice of the held-out prompts was used for. Slices wear out: each leaks a little."""
+    """What an iteration's decision is made on, pinned when the measuring begins. Prompts wear out: each decision
+    leaks a little of them."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gate_uses")
     iteration = models.OneToOneField(
@@ -148,6 +150,10 @@ class GateUse(models.Model):
     )
     slice = models.PositiveSmallIntegerField()
     slices = models.PositiveSmallIntegerField(help_text="Into how many the held-out prompts were cut.")
+    prompt_ids = ArrayField(
+        models.BigIntegerField(), default=list, help_text="The held-out prompts it was made on, in order."
+    )
+    probe_ids = ArrayField(models.BigIntegerField(), default=list, help_text="The probe prompts, in order.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
