@@ -17,36 +17,38 @@ from webapp.traces.models import Critique, Preference, Response, Score
 PROMPTS_AT_ONCE = 500
 
 
-def materials_of(iteration_id: int) -> list[Material]:
+def materials_of(iteration_id: int, *, tokens: bool = False) -> list[Material]:
     """One `Material` per prompt the iteration sampled, in prompt order."""
-    return [material for part in material_parts(iteration_id) for material in part]
+    return [material for part in material_parts(iteration_id, tokens=tokens) for material in part]
 
 
-def material_parts(iteration_id: int) -> Iterator[list[Material]]:
+def material_parts(iteration_id: int, *, tokens: bool = False) -> Iterator[list[Material]]:
     """`materials_of` in parts of `PROMPTS_AT_ONCE` prompts; a constant number of queries per part.
 
-    A part is read when it is asked for, so that memory does not grow with the iteration.
+    A part is read when it is asked for, so that memory does not grow with the iteration. ``tokens``: with
+    the responses' token ids and log-probabilities, the bulk of a row, which only outcome rows carry.
     """
     sampled = Response.objects.filter(iteration_id=iteration_id)
     ids = list(sampled.order_by("prompt_id").values_list("prompt_id", flat=True).distinct())
     for start in range(0, len(ids), PROMPTS_AT_ONCE):
-        yield _materials(iteration_id, ids[start : start + PROMPTS_AT_ONCE])
+        yield _materials(iteration_id, ids[start : start + PROMPTS_AT_ONCE], tokens)
 
 
-def _materials(iteration_id: int, prompt_ids: list[int]) -> list[Material]:
+def _materials(iteration_id: int, prompt_ids: list[int], tokens: bool) -> list[Material]:
     responses = (
         Response.objects.filter(iteration_id=iteration_id, prompt_id__in=prompt_ids)
         .select_related("prompt")
-        .defer("token_ids", "logprobs")  # the bulk of a row, and nothing that curation reads
         .order_by("prompt_id", "created_at", "id")
     )
+    if not tokens:
+        responses = responses.defer("token_ids", "logprobs")
     prompts: dict[int, records.Prompt] = {}
     by_prompt: dict[int, list[records.Response]] = defaultdict(list)
     home: dict[Any, int] = {}
     for row in responses:
         if row.prompt_id not in prompts:
             prompts[row.prompt_id] = row.prompt.record()
-        by_prompt[row.prompt_id].append(row.record(tokens=False))
+        by_prompt[row.prompt_id].append(row.record(tokens=tokens))
         home[row.pk] = row.prompt_id
     of_these = {"response__iteration_id": iteration_id, "response__prompt_id__in": prompt_ids}
     scores: dict[int, list[records.Score]] = defaultdict(list)

@@ -15,6 +15,7 @@ from webapp.annotate.simulate import annotators_simulate
 from webapp.curate.models import Example
 from webapp.curate.selectors import corrected_critique_ids, material_parts, materials_of
 from webapp.curate.services import examples_derive
+from webapp.traces.models import Response
 
 pytestmark = pytest.mark.django_db
 ALL = CuratePart(rows=("sample", "trajectory", "critique"), continuations=1)
@@ -120,3 +121,22 @@ def test_continuations_are_asked_only_where_people_marked_an_error(iteration):
     ids = corrected_critique_ids(iteration)
     marked = iteration.tasks.filter(response__verdict="wrong").count()
     assert len(ids) == len(set(ids)) == marked > 0
+
+
+def test_outcome_rows_are_the_very_samples(iteration, django_assert_num_queries):
+    Response.objects.filter(iteration=iteration).update(token_ids=[5, 6], logprobs=[-0.5, -0.25])
+    with django_assert_num_queries(5):
+        with_tokens = materials_of(iteration.pk, tokens=True)
+    assert {r.token_ids for m in with_tokens for r in m.responses} == {(5, 6)}
+    assert {r.token_ids for m in materials_of(iteration.pk) for r in m.responses} == {()}
+    examples, _ = examples_derive(
+        project=iteration.project,
+        iteration_id=iteration.pk,
+        materials=[with_tokens],
+        part=CuratePart(rows=("outcome",)),
+        dialect=dialect_named(iteration.project.dialect),
+    )
+    rows = [e.row for e in Example.objects.filter(pk__in=[e.pk for e in examples])]
+    assert {r["label"] for r in rows} == {True, False}
+    assert all((r["token_ids"], r["logprobs"]) == ([5, 6], [-0.5, -0.25]) for r in rows)
+    assert all(0 <= r["rate"] <= 1 for r in rows)

@@ -28,10 +28,13 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     """
     control = iteration.arm == Iteration.Arm.SHUFFLED
     source = iteration.control_of or iteration
-    materials: Iterable[list[Material]] = material_parts(source.pk)
+    tokens = RowKind.OUTCOME in recipe.curate.rows
+    materials: Iterable[list[Material]] = material_parts(source.pk, tokens=tokens)
     if control:  # verdicts change hands across prompts: all at once
-        accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
-        materials = [shuffle_verdicts(materials_of(source.pk), iteration.seed, rows=accepted)]
+        accepted = None  # other kinds' rows are as many whatever the verdicts say, but for repeats
+        if RowKind.SAMPLE in recipe.curate.rows:
+            accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
+        materials = [shuffle_verdicts(materials_of(source.pk, tokens=tokens), iteration.seed, rows=accepted)]
     examples, dropped = examples_derive(
         project=iteration.project,
         iteration_id=iteration.pk,
