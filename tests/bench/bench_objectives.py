@@ -8,6 +8,62 @@ paired; a scorer by how often the answer it ranks first among samples of the unt
 the first sample. Prints a table; ``--json`` keeps the figures.
 """
 
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from loop import verify  # noqa: E402
+from loop.curate import Material, curate, shuffle_verdicts  # noqa: E402
+from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps  # noqa: E402
+from loop.domains.arithmetic.generate import project_prompts  # noqa: E402
+from loop.evaluate import accuracy, mcnemar, outcome_of, paired, paired_bootstrap  # noqa: E402
+from loop.evaluate.solve import Settings as SolveSettings  # noqa: E402
+from loop.evaluate.solve import solve  # noqa: E402
+from loop.finetune.job import TrainJob  # noqa: E402
+from loop.finetune.objectives import OBJECTIVES  # noqa: E402
+from loop.methods import rest_em  # noqa: E402
+from loop.model import RewardRequest  # noqa: E402
+from loop.recipe import CuratePart, FinetunePart  # noqa: E402
+from loop.records import (  # noqa: E402
+    Author,
+    Critique,
+    Preference,
+    Prompt,
+    Response,
+    RowKind,
+    Split,
+    Trace,
+    Verdict,
+)
+from loop.runtime import run_method  # noqa: E402
+from loop.sample.backtrack import Settings as BacktrackSettings  # noqa: E402
+from loop.sample.backtrack import backtrack  # noqa: E402
+from workers.engines.transformers_engine import TransformersEngine  # noqa: E402
+from workers.seed.data import TERSE  # noqa: E402
+from workers.trainers.rows import dump_rows  # noqa: E402
+
+BASE = ROOT / "workers" / "seed" / "model"
+ERRORS = 0.05
+RANKED = 4  # samples per prompt that a scorer ranks
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One line of the table: what is trained on, and how."""
+
     rows: tuple[RowKind, ...]
     finetune: dict[str, Any]
     shuffled: bool = False
