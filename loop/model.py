@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from loop.finetune.objectives import Role
 from loop.records import Critique, Message, Preference, Response, Sampling, Score
 
 if TYPE_CHECKING:
@@ -66,6 +67,28 @@ class ScoredText:
         return sum(self.logprobs)
 
 
+@dataclass(frozen=True, slots=True)
+class RewardRequest:
+    """Ask a trained scorer how good ``completion`` is as the assistant's answer to ``messages``.
+
+    ``ends``: ends of steps, in characters of ``completion``; () asks about the whole, its turn closed.
+    """
+
+    messages: tuple[Message, ...]
+    completion: str
+    ends: tuple[int, ...]
+    adapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A trained scorer that a method may ask: a reward model, or a process reward model."""
+
+    name: str  # model version name, stored with every score
+    adapter: str
+    role: Role
+
+
 # Called while an engine writes, with a function that gives what is written so far: one list of
 # ``request.n`` texts per request. It may stop the work by raising.
 Watch = Callable[[Callable[[], list[list[str]]]], None]
@@ -84,6 +107,9 @@ class Engine(Protocol):
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoredText]:
         """One result per request, in order."""
 
+    def reward(self, requests: Sequence[RewardRequest]) -> list[tuple[float, ...]]:
+        """Per request one chance (0..1) of being good for each of its ends, or one for the whole."""
+
 
 class TokenSpans(Protocol):
     """Optional for an engine (``engine.token_spans``): steps then get token offsets."""
@@ -99,6 +125,7 @@ class Model(Protocol):
 
     dialect: Dialect
     name: str  # model version name, stored on every record
+    scorer: Scorer | None  # what `rewards` asks; None where the recipe needs none
 
     async def sample(
         self, messages: Sequence[Message], *, n: int = 1, sampling: Sampling | None = None, prefix: str = ""
@@ -107,6 +134,11 @@ class Model(Protocol):
     async def logprobs(
         self, messages: Sequence[Message], completion: str, *, prefix: str = ""
     ) -> ScoredText: ...
+
+    async def rewards(
+        self, messages: Sequence[Message], completion: str, *, ends: Sequence[int] = ()
+    ) -> tuple[float, ...]:
+        """What the scorer says: see `RewardRequest`."""
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
         """Probabilities over ``options`` as the assistant's answer; they sum to 1."""

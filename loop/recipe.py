@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from loop.annotate.order import policy_named
-from loop.finetune.objectives import OBJECTIVES, ObjectiveName
+from loop.finetune.objectives import OBJECTIVES, SCORER_ROLES, ObjectiveName, Role
 from loop.records import RowKind
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -149,6 +149,12 @@ class FinetunePart(_Strict):
         0.0, ge=0, lt=0.5, description="dpo: chance that a label is wrong (conservative DPO)"
     )
     sft_weight: float = Field(0.0, ge=0, description="dpo: weight of the added NLL on the chosen side")
+    margin: float = Field(0.0, ge=0, description="reward: how far apart the two sides are asked to be")
+    center: float = Field(
+        0.0,
+        ge=0,
+        description="reward: pull of each pair's two rewards to a sum of zero (TRL: 0.01)",
+    )
     desirable_weight: float = Field(1.0, ge=0, description="kto")
     undesirable_weight: float = Field(1.0, ge=0, description="kto")
     negative_weight: float = Field(
@@ -171,17 +177,28 @@ class GatePart(_Strict):
     min_prompts: int = Field(200, ge=1, description="fewer paired held-out prompts than this: hold")
     min_effect: float = Field(0.0, ge=0, le=1, description="least gain on held-out (0.02 = 2 points)")
     alpha: float = Field(0.05, gt=0, lt=1, description="two-sided McNemar level")
-    guard_tolerance: float = Field(0.05, ge=0, le=1, description="most a guard metric may fall")
+    guard_tolerance: float = Field(0.05, ge=0, le=1, description="most a guard may fall")
+    guard_alpha: float = Field(
+        0.05, gt=0, lt=1, description="one-sided level at which a fall of a guard or slice is taken for real"
+    )
+    hold_on_slices: bool = Field(
+        True, description="hold when a slice of the held-out prompts really fell, whatever the total did"
+    )
+    min_slice: int = Field(20, ge=1, description="smaller slices are not tested")
     against_base: bool = Field(True, description="it must beat the bare base as well as the champion")
     shots: int = Field(
         4, ge=0, le=16, description="accepted examples in the no-training baseline's prompt; 0: no baseline"
     )
-    beat_baseline: bool = Field(False, description="hold a challenger that the no-training baseline equals")
-    slices: int = Field(1, ge=1, description="held-out prompts are cut into this many slices, used in turn")
+    beat_baseline: bool = Field(
+        False, description="hold a challenger that does not beat the no-training baseline, too"
+    )
+    slices: int = Field(
+        1, ge=1, le=1000, description="held-out prompts are cut into this many parts, used in turn"
+    )
     uses_per_slice: int | None = Field(
         None,
         ge=1,
-        description="decisions a slice is good for; when all are used up the gate asks for new prompts",
+        description="decisions a held-out prompt is good for; when none is left the gate asks for new ones",
     )
     blind_pairs: int = Field(
         0, ge=0, description="people compare this many pairs blindly before the decision"
@@ -227,6 +244,25 @@ class Recipe(_Strict):
             raise ValueError("outcome rows are trained by sft only with finetune.reward_temperature")
         return self
 
+    @property
+    def scorer_role(self) -> Role | None:
+        """The role of the one scorer that its iterations pin: what it needs, or what it trains anew."""
+        asked = [role for role in SCORER_ROLES if role in self.needs]
+        gives = OBJECTIVES[self.finetune.objective].gives
+        return asked[0] if asked else None if gives == "policy" else gives
+
+    @model_validator(mode="after")
+    def _one_scorer_is_named(self) -> Recipe:
+        asked = [role for role in SCORER_ROLES if role in self.needs]
+        gives = OBJECTIVES[self.finetune.objective].gives
+        if len(asked) > 1:
+            raise ValueError("needs: an iteration has one scorer; name reward or process_reward, not both")
+        if asked and gives not in ("policy", asked[0]):
+            raise ValueError(f"needs: a recipe that trains a {gives} model can only use that kind of scorer")
+        if self.curate.accept == "scorer" and not asked:
+            raise ValueError("curate.accept scorer: name reward or process_reward in needs")
+        return self
+
     @model_validator(mode="after")
     def _two_critiques_are_compared_in_a_review(self) -> Recipe:
         compares = self.annotate.kind == "critique_review" and self.annotate.critiques == 2
@@ -244,9 +280,10 @@ class Recipe(_Strict):
             # A person's verdict counts there only where it agrees with the checker's, if there is one.
             else "critique, critique_pair and refinement rows"
             if rows & {RowKind.CRITIQUE, RowKind.CRITIQUE_PAIR, RowKind.REFINEMENT}
-            # The model's own verdict is not asked of continuations: a checker's is.
+            # Neither the model's own verdict nor a scorer is asked of continuations: a checker's is.
             else "trajectory and step_pair rows"
-            if self.curate.accept == "self_verdict" and rows & {RowKind.TRAJECTORY, RowKind.STEP_PAIR}
+            if self.curate.accept in ("self_verdict", "scorer")
+            and rows & {RowKind.TRAJECTORY, RowKind.STEP_PAIR}
             else f"annotate.order {self.annotate.order}"
             if asks and policy_named(self.annotate.order).reads_checker
             else ""

@@ -17,10 +17,21 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from loop.dialects import Dialect
-from loop.model import Completion, Engine, GenerateRequest, Model, ScoredText, ScoreRequest, TokenSpans
+from loop.model import (
+    Completion,
+    Engine,
+    GenerateRequest,
+    Model,
+    RewardRequest,
+    ScoredText,
+    Scorer,
+    ScoreRequest,
+    TokenSpans,
+)
 from loop.records import Critique, Message, Preference, Prompt, Response, Sampling, Score, Trace
 
 Improve = Callable[[Prompt, Model, Any], Awaitable[object]]
+Request = GenerateRequest | ScoreRequest | RewardRequest
 _NAMESPACE = UUID("6f0d6f3e-4b6b-5c0e-9a59-6d1c4f6f7a11")  # fixed for ever: record ids derive from it
 
 
@@ -33,6 +44,7 @@ def run_method(
     dialect: Dialect,
     model_name: str,
     adapter: str | None = None,
+    scorer: Scorer | None = None,
     run_key: str,
     seed: int = 0,
     window: int = 256,
@@ -40,6 +52,7 @@ def run_method(
 ) -> list[Trace]:
     """Run ``improve(prompt, model, settings)`` for every prompt; traces come back in prompt order.
 
+    ``scorer`` is what the method may ask by `Model.rewards`.
     At most ``window`` prompts are under way at once. ``on_trace`` is called as each one finishes.
     Seeds and record ids derive from (run_key, seed, prompt id, call number), so a re-run gives the
     same records on the same engine. A method that raises gives a trace with ``error`` set and the
@@ -54,7 +67,8 @@ def run_method(
     if window < 1:
         raise ValueError(f"window must be at least 1, not {window}")
     runs = [
-        _Run(i, p, engine, dialect, model_name, adapter, f"{run_key}/{seed}") for i, p in enumerate(prompts)
+        _Run(i, p, engine, dialect, model_name, adapter, scorer, f"{run_key}/{seed}")
+        for i, p in enumerate(prompts)
     ]
     driver = _Driver(engine)
     try:
@@ -68,7 +82,7 @@ class _Pending:
     """One request of one prompt's run, and the future its method waits on."""
 
     order: tuple[int, int]  # (prompt position, call number): the batch order
-    request: GenerateRequest | ScoreRequest
+    request: Request
     future: asyncio.Future[Any]
 
 
@@ -135,7 +149,7 @@ class _Driver:
             run.error = f"{type(error).__name__}: {error}"
         self.finished.append(run)
 
-    def _submit(self, order: tuple[int, int], request: GenerateRequest | ScoreRequest) -> asyncio.Future[Any]:
+    def _submit(self, order: tuple[int, int], request: Request) -> asyncio.Future[Any]:
         future = self.loop.create_future()
         self.pending.append(_Pending(order, request, future))
         return future
@@ -146,10 +160,13 @@ class _Driver:
         waiting = [p for p in batch if not p.future.done()]  # a method may have cancelled its request
         writing = [(p.future, p.request) for p in waiting if isinstance(p.request, GenerateRequest)]
         scoring = [(p.future, p.request) for p in waiting if isinstance(p.request, ScoreRequest)]
+        judging = [(p.future, p.request) for p in waiting if isinstance(p.request, RewardRequest)]
         if writing:
             self._resolve([f for f, _ in writing], self.engine.generate([r for _, r in writing]))
         if scoring:
             self._resolve([f for f, _ in scoring], self.engine.score([r for _, r in scoring]))
+        if judging:
+            self._resolve([f for f, _ in judging], self.engine.reward([r for _, r in judging]))
 
     def _resolve(self, futures: Sequence[asyncio.Future[Any]], answers: Sequence[object]) -> None:
         if len(answers) != len(futures):
@@ -173,7 +190,7 @@ class _Driver:
 class _Run:
     """The recording `loop.model.Model` of one prompt: a method cannot forget to log."""
 
-    submit: Callable[[tuple[int, int], GenerateRequest | ScoreRequest], asyncio.Future[Any]]
+    submit: Callable[[tuple[int, int], Request], asyncio.Future[Any]]
 
     def __init__(
         self,
@@ -183,6 +200,7 @@ class _Run:
         dialect: Dialect,
         name: str,
         adapter: str | None,
+        scorer: Scorer | None,
         key: str,
     ) -> None:
         self.index = index
@@ -190,6 +208,7 @@ class _Run:
         self.dialect = dialect
         self.name = name
         self.error = ""
+        self.scorer = scorer
         self._adapter = adapter
         self._key = f"{key}/{prompt.id}"
         self._spans: TokenSpans | None = getattr(engine, "token_spans", None)
@@ -217,6 +236,23 @@ class _Run:
         scored: ScoredText = await self._ask(ScoreRequest(tuple(messages), completion, prefix, self._adapter))
         return scored
 
+    async def rewards(
+        self, messages: Sequence[Message], completion: str, *, ends: Sequence[int] = ()
+    ) -> tuple[float, ...]:
+        """See `RewardRequest`.
+
+        Raises:
+            LookupError: this run was given no scorer.
+        """
+        if self.scorer is None:
+            raise LookupError("no scorer is in use; the recipe must name reward or process_reward in needs")
+        chances: tuple[float, ...] = await self._ask(
+            RewardRequest(tuple(messages), completion, tuple(ends), self.scorer.adapter)
+        )
+        if len(chances) != (len(ends) or 1):
+            raise RuntimeError(f"asked for {len(ends) or 1} rewards, the engine gave {len(chances)}")
+        return chances
+
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
         """Softmax of the options' log-probabilities as the assistant's whole answer.
 
@@ -243,7 +279,7 @@ class _Run:
             record = _with_token_offsets(record, self._written[record.token_ids], self._spans)
         self._kept.append(record)
 
-    def _ask(self, request: GenerateRequest | ScoreRequest) -> asyncio.Future[Any]:
+    def _ask(self, request: Request) -> asyncio.Future[Any]:
         order = (self.index, self._calls)
         self._calls += 1
         return self.submit(order, request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
+from loop.model import Completion, GenerateRequest, RewardRequest, ScoredText, ScoreRequest, Watch
 
 Reply = str | Completion
 Rule = tuple[Callable[[GenerateRequest], bool], Sequence[Reply]]
@@ -13,10 +13,11 @@ Rule = tuple[Callable[[GenerateRequest], bool], Sequence[Reply]]
 class ScriptedEngine:
     """``script`` is a function (request, index of the continuation) -> reply, or a list of
     (predicate, replies) rules: the first rule that matches gives its replies in turn, the last one
-    again when they run out. ``score`` is a function giving the total log-probability. Who watches is
-    shown each reply's first half, then the whole.
+    again when they run out. ``score`` is a function giving the total log-probability, ``reward`` one
+    giving what a scorer says of a request's text up to an end. Who watches is shown each reply's first
+    half, then the whole.
 
-    ``batches`` and ``scored`` keep every batch handed over, for assertions.
+    ``batches``, ``scored`` and ``rewarded`` keep every batch handed over, for assertions.
     """
 
     name = "scripted"
@@ -25,11 +26,13 @@ class ScriptedEngine:
         self,
         script: Callable[[GenerateRequest, int], Reply] | Iterable[Rule],
         score: Callable[[ScoreRequest], float] | None = None,
+        reward: Callable[[RewardRequest, str], float] | None = None,
     ) -> None:
         self._reply = script if callable(script) else _Rules(script)
-        self._score = score
+        self._score, self._reward = score, reward
         self.batches: list[list[GenerateRequest]] = []
         self.scored: list[list[ScoreRequest]] = []
+        self.rewarded: list[list[RewardRequest]] = []
 
     def generate(
         self, requests: Sequence[GenerateRequest], *, watch: Watch | None = None
@@ -46,6 +49,13 @@ class ScriptedEngine:
         if self._score is None:
             raise LookupError("the script has no scores; give ScriptedEngine a score function")
         return [ScoredText((0,), (self._score(r),)) for r in requests]
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[tuple[float, ...]]:
+        self.rewarded.append(list(requests))
+        if self._reward is None:
+            raise LookupError("the script has no rewards; give ScriptedEngine a reward function")
+        say = self._reward
+        return [tuple(say(r, r.completion[:e]) for e in r.ends or (len(r.completion),)) for r in requests]
 
 
 class _Rules:

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from loop.curate.critique_pairs import critique_pairs
 from loop.curate.critiques import critique_rows, refinement_rows
-from loop.curate.material import Candidate, Material
+from loop.curate.judgements import judgement_rows
+from loop.curate.labels import step_labels
+from loop.curate.material import Candidate, Material, with_scorer_verdicts
+from loop.curate.outcomes import outcome_rows
 from loop.curate.pairs import preference_pairs, step_pairs
+from loop.curate.partials import partial_rows
+from loop.curate.prompt_rows import prompt_rows
 from loop.curate.samples import accepted_samples
 from loop.curate.trajectories import corrected_trajectories
 from loop.dialects import Dialect
@@ -23,11 +28,21 @@ def curate(materials: Sequence[Material], part: CuratePart, dialect: Dialect) ->
         RowKind.REFINEMENT: refinement_rows,
         RowKind.STEP_PAIR: step_pairs,
         RowKind.PREFERENCE: preference_pairs,
+        RowKind.OUTCOME: outcome_rows,
+        RowKind.JUDGEMENT: judgement_rows,
+        RowKind.PROMPT: prompt_rows,
     }
-    by_people = {RowKind.CRITIQUE: critique_rows, RowKind.CRITIQUE_PAIR: critique_pairs}
+    by_people = {
+        RowKind.CRITIQUE: critique_rows,
+        RowKind.CRITIQUE_PAIR: critique_pairs,
+        RowKind.PARTIAL: partial_rows,
+        RowKind.STEP_LABELS: step_labels,
+    }
+    if part.accept == "scorer":
+        materials = [with_scorer_verdicts(m, part.threshold) for m in materials]
     found: list[Candidate] = []
     for kind in part.rows:
-        if kind in by_people:  # about people's words on critiques: nothing else can accept them
+        if kind in by_people:  # rows of people's own words: nothing else can accept them
             found += by_people[kind](materials, dialect=dialect, max_per_prompt=part.max_per_prompt)
         else:
             found += builders[kind](

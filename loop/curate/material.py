@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Literal
 
 from loop.annotate.aggregate import AgreedCritique, agreed_critique
+from loop.finetune.objectives import SCORER_ROLES
 from loop.records import Critique, Preference, Prompt, Response, RowKind, Score, Split, TrainRow, Verdict
 
-Accept = Literal["verifier", "self_verdict", "people"]
+Accept = Literal["verifier", "self_verdict", "people", "scorer"]
 KEPT = "kept"
 DISAGREES = "the person's verdict and the checker's disagree"
 FOUND_WRONG = "a person found it wrong"
@@ -68,7 +69,7 @@ class Candidate:
     row: TrainRow | None
     response_id: str | None
     sources: tuple[str, ...] = ()  # ids of the critiques and preferences it rests on
-    accepted_by: str = ""  # "verifier", "self_verdict" or "people"
+    accepted_by: str = ""  # "verifier", "self_verdict", "scorer" or "people"
     reason: str = ""
 
     @property
@@ -87,7 +88,7 @@ class Judged:
 
 
 def judged(material: Material, response: Response, accept: Accept) -> Judged:
-    """People's agreed word first; where nobody judged, the verifier's or the model's own verdict.
+    """People's agreed word first; where nobody judged, the verdict of the verifier, scorer or model itself.
 
     A response is accepted by people when they call it right and mark no wrong step.
     """
@@ -122,7 +123,29 @@ _REASONS: dict[str, dict[Verdict | None, str]] = {
         Verdict.ERROR: "the model's own critique failed",
         None: "not a final version: the model gave no verdict on it",
     },
+    "scorer": {
+        Verdict.RIGHT: "",
+        Verdict.WRONG: "the scorer gives it less than the threshold",
+        Verdict.UNKNOWN: "the scorer gave no number",
+        None: "the scorer was not asked",
+    },
 }
+
+
+def with_scorer_verdicts(material: Material, threshold: float) -> Material:
+    """The material with a verdict called "scorer" of each response that a scorer gave a number: right from
+    ``threshold`` on. A process reward is taken before a reward."""
+    numbers = {s.response_id: s.value for role in SCORER_ROLES for s in material.scores if s.name == role}
+    verdicts = tuple(
+        Score(
+            pk,
+            "scorer",
+            value,
+            Verdict.UNKNOWN if value is None else Verdict.RIGHT if value >= threshold else Verdict.WRONG,
+        )
+        for pk, value in numbers.items()
+    )
+    return replace(material, scores=(*material.scores, *verdicts))
 
 
 def checker_disagrees(material: Material, response: Response, critique: Critique) -> bool:

@@ -89,8 +89,8 @@ def version_reason(
         if material.verdict(version, "verifier") is Verdict.WRONG:
             return DISAGREES, "people"
         return CUT if version.finish == "length" else "", "people"
-    # The model's verdict is not asked of continuations; a checker's is, where there is one.
-    found = judged(material, version, "verifier" if accept == "self_verdict" else accept)
+    # Neither the model's verdict nor a scorer is asked of continuations; a checker's is, where there is one.
+    found = judged(material, version, "verifier" if accept in ("self_verdict", "scorer") else accept)
     return found.reason or (CUT if version.finish == "length" else ""), found.by
 
 

@@ -62,6 +62,10 @@ class Dialect(Protocol):
     def read_judgement(self, text: str, n: int) -> int | None:
         """Index of the preferred response, or None for a tie or unreadable text."""
 
+    def write_judgement(self, solution: str, better: int) -> str:
+        """The inverse of `read_judgement`: how the model should have said it (training target).
+        ``solution`` is the model's own where a dialect asks for one first; others leave it out."""
+
 
 def dialect_named(name: str) -> Dialect:
     """The dialect called ``name`` ("chat", "terse", with or without version).

@@ -9,6 +9,7 @@ from loop.records import PAIR_KINDS, RowKind
 
 ObjectiveName = Literal["sft", "dpo", "kto", "nft", "grpo", "reward", "prm"]
 Role = Literal["policy", "reward", "process_reward"]
+SCORER_ROLES: tuple[Role, ...] = ("reward", "process_reward")
 
 TEXTS = frozenset(
     {

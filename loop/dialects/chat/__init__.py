@@ -150,6 +150,9 @@ class Chat:
         index = LETTERS.index(read[1].upper())
         return index if index < n else None
 
+    def write_judgement(self, solution: str, better: int) -> str:
+        return f"Best: {LETTERS[better]}"
+
 
 def _read_correction(lines: list[str]) -> str | None:
     """The text between the wrong step's line and the verdict: nothing, or a correction; else None."""

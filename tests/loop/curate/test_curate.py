@@ -419,7 +419,8 @@ def test_curate_builds_every_kind_a_recipe_names():
         critique_preferences=(Preference("f", "p", ("r",), 0, Author.PERSON, critique_ids=("m1", "m2")),),
     )
     found = curate([material], CuratePart(rows=tuple(RowKind)), CHAT)
-    assert Counter(c.kind for c in found if c.kept) == dict.fromkeys(RowKind, 1)
+    twice = {RowKind.OUTCOME: 2, RowKind.JUDGEMENT: 2}  # a right and a wrong one; both orders
+    assert Counter(c.kind for c in found if c.kept) == dict.fromkeys(RowKind, 1) | twice
     assert all(c.kept or c.reason for c in found)
 
 
@@ -479,7 +480,7 @@ def test_shuffling_does_change_who_is_right():
     assert 8 <= moved <= 32
 
 
-@given(materials(), st.sampled_from(["verifier", "self_verdict", "people"]), st.integers(1, 3))
+@given(materials(), st.sampled_from(["verifier", "self_verdict", "people", "scorer"]), st.integers(1, 3))
 def test_every_candidate_is_kept_with_a_row_or_dropped_with_a_reason(given_, accept, limit):
     part = CuratePart(rows=tuple(RowKind), accept=accept, max_per_prompt=limit)
     for source in (given_, shuffle_verdicts(given_, 1)):
@@ -488,7 +489,8 @@ def test_every_candidate_is_kept_with_a_row_or_dropped_with_a_reason(given_, acc
         assert sum(funnel(found).values()) == len(found)
         for kind in RowKind:
             per_prompt = Counter(c.prompt_id for c in found if c.kept and c.kind is kind)
-            assert all(n <= limit for n in per_prompt.values())
+            orders = 2 if kind is RowKind.JUDGEMENT else 1  # a pair is shown both ways
+            assert all(n <= limit * orders for n in per_prompt.values())
         for c in found:
             if c.kept and c.row.rejected is not None:
                 assert c.row.chosen.split() != c.row.rejected.split()

@@ -27,5 +27,6 @@ def test_every_method_has_the_contract_and_turns_a_prompt_into_responses(name):
 
 @pytest.mark.parametrize("name", method_names())
 def test_every_method_copes_with_a_model_that_babbles(name):
-    trace = run(method_named(name), ScriptedEngine(lambda request, index: "blah\n\nblah"))
+    babbling = ScriptedEngine(lambda request, index: "blah\n\nblah", reward=lambda *_: 0.5)
+    trace = run(method_named(name), babbling)
     assert all(c.verdict is Verdict.UNKNOWN and not c.parsed for c in trace.critiques)
