@@ -29,18 +29,44 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Page], list[str]]:
+def axe() -> Callable[..., list[str]]:
     """`axe(page)` lists the serious and critical accessibility violations of the page as it stands."""
     script = AXE.read_text()
 
-    def check(page: Page) -> list[str]:
-        page.evaluate(script)  # evaluated, not injected: a strict content policy stays in force
-        found = page.evaluate("axe.run().then(result => result.violations)")
+    def check(page: Page, *rules: str) -> list[str]:
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(script)  # evaluated, not injected: a strict content policy stays in force
+        found = page.evaluate(
+            "rules => axe.run(rules.length ? { runOnly: rules } : {}).then(result => result.violations)",
+            rules,
+        )
         return [
             f"{v['impact']}: {v['id']}: {v['help']} ({[node['target'] for node in v['nodes'][:3]]})"
             for v in found
             if v["impact"] in ("serious", "critical")
         ]
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def everywhere(axe: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """`everywhere(page)` lists what is wrong with the page as it stands: accessibility at both widths,
+    colours in both themes, scrolling sideways. Without loading it again: what differs is style alone."""
+
+    def check(page: Page, where: str = "", height: int = 900) -> list[str]:
+        problems = []
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": height})
+            problems += [f"{where} at {width} px: {finding}" for finding in axe(page)]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                problems.append(f"{where} at {width} px: scrolls sideways")
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        problems += [f"{where} in the dark: {finding}" for finding in axe(page, "color-contrast")]
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        page.set_viewport_size({"width": 1280, "height": height})
+        return problems
 
     return check
 

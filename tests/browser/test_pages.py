@@ -54,35 +54,22 @@ def address_of(live_server, past, name, arguments):
     return live_server.url + reverse(name, args=[known.get(a, a) for a in arguments]) + "?all=1"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_accessibility_finding_and_no_sideways_scroll(page, live_server, past, axe, scheme):
-    page.emulate_media(color_scheme=scheme)
-    problems = []
+def test_every_page_everywhere_and_nothing_asked_of_another_host(page, live_server, past, everywhere):
+    problems, hosts = [], set()
     page.on("console", lambda m: problems.append(m.text) if "Content Security" in m.text else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    for width in (1280, 390) if scheme == "light" else (1280,):  # colours do not depend on the width
-        page.set_viewport_size({"width": width, "height": 900})
-        for name, arguments in PAGES:
-            page.goto(address_of(live_server, past, name, arguments))
-            where = f"{name} {arguments} at {width} px, {scheme}"
-            problems += [f"{where}: {finding}" for finding in axe(page)]
-            if page.evaluate("document.documentElement.scrollWidth") > width:
-                problems.append(f"{where}: scrolls sideways")
+    page.on("request", lambda request: hosts.add(re.match(r"\w+://[^/]+", request.url).group()))
+    for name, arguments in PAGES:
+        page.goto(address_of(live_server, past, name, arguments))
+        problems += everywhere(page, f"{name} {arguments}")
     assert problems == []
+    assert hosts == {live_server.url}
 
 
 def test_the_sign_in_page_is_accessible_too(page, live_server, axe):
     page.goto(f"{live_server.url}/sign-in/")
     assert axe(page) == []
     expect(page.locator("[name=username]")).to_be_focused()
-
-
-def test_nothing_is_asked_of_another_host(page, live_server, past):
-    hosts = set()
-    page.on("request", lambda request: hosts.add(re.match(r"\w+://[^/]+", request.url).group()))
-    for name, arguments in PAGES:
-        page.goto(address_of(live_server, past, name, arguments))
-    assert hosts == {live_server.url}
 
 
 def test_by_keyboard_alone(page, live_server, past):

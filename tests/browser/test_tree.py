@@ -43,12 +43,7 @@ def test_a_lead_goes_from_the_task_to_its_branches(page, live_server, task):
     assert page.evaluate("document.activeElement.textContent") != first
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible_at_both_widths(page, live_server, task, axe, scheme):
-    page.emulate_media(color_scheme=scheme)
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        for place in (f"tasks/{task.pk}/tree/", f"tasks/{task.pk}/"):
-            page.goto(f"{live_server.url}/projects/here/{place}")
-            assert axe(page) == [], (place, width)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+def test_every_page_everywhere(page, live_server, task, everywhere):
+    for place in (f"tasks/{task.pk}/tree/", f"tasks/{task.pk}/"):
+        page.goto(f"{live_server.url}/projects/here/{place}")
+        assert everywhere(page, place) == []
