@@ -75,6 +75,11 @@ class Lease:
     def should_stop(self) -> bool:
         return self._order is not Order.GO_ON or leaving.asked()
 
+    @property
+    def lost(self) -> bool:
+        """Whether the unit was taken over or cancelled: what is done for it now is for nothing."""
+        return self._order is Order.LOST
+
     def report(
         self,
         *,
@@ -112,12 +117,17 @@ class Lease:
             while not self._over.wait(self._interval):
                 news, self._progress = self._progress, {}
                 try:
-                    self._order = unit_heartbeat(unit_id=self.unit_id, token=self.token, **news)
+                    order = unit_heartbeat(unit_id=self.unit_id, token=self.token, **news)
                 except DATABASE_GONE as error:
                     log.warning("heartbeat failed, trying again", unit=self.unit_id, error=str(error))
                     connection.close()
                     self._progress = {**news, **self._progress}
-                if self._order is not Order.GO_ON:
+                    continue
+                # Who was told to stop stops, also when it was thought better of: the unit is claimed again.
+                # It stays ours meanwhile: a trainer may need minutes to reach its next checkpoint.
+                if self._order is Order.GO_ON or order is Order.LOST:
+                    self._order = order
+                if self._order is Order.LOST:
                     return
         finally:
             connection.close()  # this thread's own

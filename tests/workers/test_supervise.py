@@ -11,7 +11,7 @@ import pytest
 
 from tests.workers.training import make_run, sft_rows
 from workers.trainers.run import BAD_INPUT, FAILED
-from workers.trainers.supervise import run_training
+from workers.trainers.supervise import Wish, run_training
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -20,31 +20,31 @@ def test_a_killed_run_goes_on_and_a_finished_one_returns_at_once(llama: Path, tm
     run = make_run(tmp_path / "run", llama, sft_rows(), epochs=40, job={"save_every_steps": 5})
     seen: list[dict[str, Any]] = []
 
-    def kill_it() -> bool:
+    def kill_it() -> Wish:
         if any((run / "checkpoints").glob("*/manifest.json")):
             os.kill(child_of_this_process(), signal.SIGKILL)
-        return False
+        return Wish.GO_ON
 
-    killed = run_training(run, seen.append, kill_it)
+    killed = run_training(run, seen.extend, kill_it)
     assert killed.code == FAILED
     assert "ended by SIGKILL" in killed.message
     first = len(seen)
-    done = run_training(run, seen.append, lambda: False)
+    done = run_training(run, seen.extend, lambda: Wish.GO_ON)
     assert done.done, done.message
     assert done.manifest["steps"] == 120
     assert seen[-1]["step"] == 120
     assert seen[first]["step"] == 1  # what was kept is told again; the step is the key
-    assert run_training(run, seen.append, lambda: False) == done
+    assert run_training(run, seen.extend, lambda: Wish.GO_ON) == done
 
 
 def test_stopping_kills_the_process_and_bad_input_is_told(llama: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", llama, sft_rows())
-    stopped = run_training(run, lambda line: None, lambda: True)
+    stopped = run_training(run, lambda lines: None, lambda: Wish.KILL)
     assert stopped.cancelled
     with pytest.raises(LookupError):
         child_of_this_process()
     (run / "rows.jsonl").unlink()
-    refused = run_training(run, lambda line: None, lambda: False)
+    refused = run_training(run, lambda lines: None, lambda: Wish.GO_ON)
     assert refused.code == BAD_INPUT
     assert refused.bad_input
     assert "rows.jsonl" in refused.message

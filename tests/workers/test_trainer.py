@@ -19,7 +19,7 @@ from tests.workers.tiny import make_adapter, make_model
 from tests.workers.training import make_run, pair_rows, sft_rows
 from workers.engines.transformers_engine import TransformersEngine
 from workers.trainers.progress import Cancelled, Progress
-from workers.trainers.run import BAD_INPUT, CANCELLED, DONE, FAILED, main
+from workers.trainers.run import BAD_INPUT, CANCELLED, DONE, HOPELESS, main
 
 pytestmark = [
     pytest.mark.xdist_group("torch"),
@@ -74,14 +74,14 @@ def test_dpo_moves_the_two_sides_apart(qwen3: Path, tmp_path: Path) -> None:
         return [c - r for c, r in zip(*sides, strict=True)]
 
     assert all(t > u + 1 for t, u in zip(margin(run / "adapter"), margin(None), strict=True))
-    assert lines(run)[-1]["margin"] > 0
+    assert lines(run)[-1]["extra"]["margin"] > 0
 
 
 def test_dpo_against_a_start_adapter_begins_at_zero_margin(qwen3: Path, tmp_path: Path) -> None:
     start = make_adapter(qwen3, tmp_path / "start")
     run = make_run(tmp_path / "run", qwen3, pair_rows(), objective="dpo", job={"start_adapter": str(start)})
     assert main([str(run)]) == DONE
-    assert lines(run)[0]["margin"] == pytest.approx(0, abs=1e-4)
+    assert lines(run)[0]["extra"]["margin"] == pytest.approx(0, abs=1e-4)
     assert lines(run)[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
     assert sorted(p.name for p in (run / "adapter").iterdir()) == [
         "adapter_config.json",
@@ -205,7 +205,7 @@ def test_one_row_that_does_not_fit_fails_plainly(
 
     monkeypatch.setattr(WeightedSFT, "compute_loss", no_memory)
     run = make_run(tmp_path / "run", llama, sft_rows())
-    assert main([str(run)]) == FAILED
+    assert main([str(run)]) == HOPELESS
     assert "does not fit in memory" in (run / "error.txt").read_text()
 
 
@@ -216,7 +216,7 @@ def test_a_broken_loss_stops_the_run(llama: Path, tmp_path: Path) -> None:
     )
     job = json.loads((run / "job.json").read_text())
     (run / "job.json").write_text(json.dumps(job | {"rows_sha256": ""}))
-    assert main([str(run)]) == FAILED
+    assert main([str(run)]) == HOPELESS
     assert "no longer a number at step 1" in (run / "error.txt").read_text()
 
 
@@ -266,8 +266,8 @@ def test_a_template_without_an_end_token_is_refused_only_for_rows_that_end(tmp_p
     run = make_run(tmp_path / "ends", endless, sft_rows())
     assert main([str(run)]) == BAD_INPUT
     assert "writes no end token" in (run / "error.txt").read_text()
-    inner = make_run(tmp_path / "inner", endless, [replace(r, ends=False) for r in sft_rows()])
-    assert main([str(inner)]) == DONE
+    steps = [replace(r, ends=False) for r in pair_rows()]
+    assert main([str(make_run(tmp_path / "inner", endless, steps, objective="dpo"))]) == DONE
 
 
 def test_long_and_useless_rows_are_dropped_and_counted(llama: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from loop.recipe import Recipe, recipe_parse
+from loop.recipe import FinetunePart, Recipe, recipe_parse
 from webapp.annotate.selectors import iteration_progress
+from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, Transition, WorkUnit
+from webapp.registry.models import ModelVersion
 
 
 def unit_for_work(unit_id: int) -> WorkUnit:
@@ -18,6 +21,43 @@ def unit_for_work(unit_id: int) -> WorkUnit:
         "iteration__challenger",
         "iteration__dataset_version",
     ).get(pk=unit_id)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training run or a preview is made of, wherever it was asked for."""
+
+    dataset: DatasetVersion
+    finetune: FinetunePart
+    start: ModelVersion | None  # whose weights it goes on from; None: a fresh adapter on the base
+    seed: int
+
+
+def training_of(unit: WorkUnit) -> Training:
+    """Of an iteration: as its recipe says. By itself: as its payload says.
+
+    Raises:
+        DatasetVersion.DoesNotExist, ModelVersion.DoesNotExist: deleted since it was asked for.
+    """
+    if (iteration := unit.iteration) is not None:
+        part, champion, dataset = recipe_of(iteration).finetune, iteration.champion, iteration.dataset_version
+        assert champion is not None
+        assert dataset is not None
+        start = _with_weights(champion) if part.start == "champion" else None
+        return Training(dataset, part, start, iteration.seed)
+    payload = unit.payload
+    pk = payload.get("start_version_id")
+    return Training(
+        DatasetVersion.objects.get(pk=payload["dataset_id"], project=unit.project_id),
+        FinetunePart.model_validate(payload["finetune"]),
+        _with_weights(ModelVersion.objects.get(pk=pk, project=unit.project_id)) if pk else None,
+        payload.get("seed", 0),
+    )
+
+
+def _with_weights(version: ModelVersion) -> ModelVersion | None:
+    """The version, unless it is the bare base, which has no weights of its own to go on from."""
+    return version if version.adapter_path else None
 
 
 def recipe_of(iteration: Iteration) -> Recipe:

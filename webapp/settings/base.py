@@ -5,6 +5,11 @@ SECRET_KEY                required when WHETSTONE_DEBUG is off and no var/secret
 WHETSTONE_VAR             folder for all state (default: var/ in the checkout)
 WHETSTONE_DEBUG           1 for Django's debug pages
 WHETSTONE_HOSTS           comma-separated host names served (default: loopback)
+WHETSTONE_URL             where people reach this server, for the links in notices: https://whetstone.example.org
+EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
+EMAIL_FROM                the sender of notices
+WHETSTONE_WEBHOOK_HTTP    1 to let webhooks use http:// as well as https://
+WHETSTONE_WEBHOOK_PRIVATE 1 to let webhooks reach machines of a private network
 """
 
 import os
@@ -53,6 +58,8 @@ INSTALLED_APPS = [
     "webapp.registry",
     "webapp.iterations",
     "webapp.metrics",
+    "webapp.notices",
+    "webapp.schedules",
     "webapp.api",
     "webapp.demo",
 ]
@@ -182,6 +189,19 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# How training runs are started: empty, one process; the path of an accelerate config; "auto", the FSDP config
+# that is shipped, where there are several GPUs.
+TRAIN_LAUNCH = env("WHETSTONE_TRAIN_LAUNCH", default="auto")
+
+PUBLIC_URL = env.str("WHETSTONE_URL", default="").rstrip("/")
+EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="whetstone@localhost")
+NOTICE_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
+WEBHOOK_HTTP = env.bool("WHETSTONE_WEBHOOK_HTTP", default=False)
+WEBHOOK_PRIVATE = env.bool("WHETSTONE_WEBHOOK_PRIVATE", default=False)
 
 # How long a claim lasts without a heartbeat, in seconds.
 WORK_UNIT_LEASE = env.int("WHETSTONE_LEASE", default=60)

@@ -68,6 +68,12 @@ class ChatTokens:
             raise TemplateError("the chat template renders these messages to nothing")
         return ids
 
+    def appends(self, messages: Sequence[Message], answer: str) -> bool:
+        """Whether the template writes the answered conversation as the prompt and then something more."""
+        answered = [*messages, Message("assistant", answer)]
+        prompt = self._render(messages, add_generation_prompt=True, tokenize=False)
+        return str(self._render(answered, add_generation_prompt=False, tokenize=False)).startswith(prompt)
+
     def text_ids(self, text: str) -> list[int]:
         """Ids of assistant text that continues something: no special tokens, no invented space."""
         if not text:
@@ -153,6 +159,16 @@ class ChatTokens:
             )
             out.append((first, max(first, _whole_characters(continues, last + 1))))
         return out
+
+    def end_places(self, token_ids: Sequence[int], text: str, ends: Sequence[int]) -> list[int]:
+        """For each end of a step, in characters of ``text``: the place of the token that completes it.
+
+        Raises:
+            ValueError: an end that does not lie in the text.
+        """
+        if any(not 0 < end <= len(text) for end in ends):
+            raise ValueError(f"the ends {list(ends)} do not all lie in a text of {len(text)} characters")
+        return [last - 1 for _, last in self.token_spans(token_ids, [(e - 1, e) for e in ends], text)]
 
     def trim(self, token_ids: Sequence[int], text: str) -> int:
         """How many of ``token_ids`` are needed to write ``text``, a beginning of what they decode to."""

@@ -15,11 +15,19 @@ from django.conf import settings
 from loop.finetune.artifacts import store_adapter, verified
 from loop.finetune.job import TrainJob
 from webapp.curate.services import dataset_rows
-from webapp.iterations.selectors import recipe_of
-from webapp.iterations.services import challenger_register, point_add, unit_completion
+from webapp.iterations.selectors import training_of
+from webapp.iterations.services import (
+    challenger_register,
+    points_add,
+    run_name,
+    run_register,
+    unit_completion,
+)
+from workers import leaving
 from workers.lease import Lease, patiently
 from workers.models import base_path
-from workers.trainers.supervise import run_training
+from workers.trainers.supervise import Wish, run_training
+from workers.trainers.trouble import full_disk
 
 log = structlog.get_logger()
 MAX_DEATHS = 4
@@ -30,42 +38,31 @@ class TrainingFailed(RuntimeError):
 
 
 def run(unit: Any, lease: Lease) -> None:
-    iteration = unit.iteration
-    finetune = recipe_of(iteration).finetune
-    champion = iteration.champion
-    start = champion if finetune.start == "champion" and champion.adapter_path else None
-    folder = _write_input(iteration, finetune, start)
+    training = training_of(unit)
+    folder = _write_input(run_name(unit), unit.project.base, training)
 
-    def on_progress(point: dict[str, Any]) -> None:
-        lease.report(done=point["step"], total=point["total_steps"], message="training", progress=point)
-        patiently(
-            lambda: point_add(
-                unit_id=unit.pk,
-                step=point["step"],
-                total_steps=point["total_steps"],
-                loss=point.get("loss"),
-                learning_rate=point.get("learning_rate"),
-                tokens_per_s=point.get("tokens_per_s"),
-                seconds=point.get("seconds") or 0.0,
-            )
-        )
+    def on_progress(points: list[dict[str, Any]]) -> None:
+        last = points[-1]
+        lease.report(done=last["step"], total=last["total_steps"], message="training", progress=last)
+        patiently(lambda: points_add(unit_id=unit.pk, points=points))
 
     lease.report(message="starting the trainer")
-    adapter_sha, stored = store_adapter(_train(folder, on_progress, lease), settings.ADAPTERS_DIR)
+    adapter_sha, stored = _stored(_train(folder, on_progress, lease))
     manifest = verified(stored)
+    facts: dict[str, Any] = {
+        "adapter_path": stored.relative_to(settings.ADAPTERS_DIR).as_posix(),
+        "adapter_sha": adapter_sha,
+        "hashes": manifest,
+        "training": {k: v for k, v in manifest.items() if k != "files"},
+    }
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:
-            assert held.iteration is not None
-            version = challenger_register(
-                iteration=held.iteration,
-                adapter_path=stored.relative_to(settings.ADAPTERS_DIR).as_posix(),
-                adapter_sha=adapter_sha,
-                hashes=manifest,
-                training={k: v for k, v in manifest.items() if k != "files"},
-                parent=start,
-            )
-            held.result = {"model": version.name, "adapter_sha": adapter_sha}
+            if held.iteration is None:
+                version = run_register(unit=held, **facts)
+            else:
+                version = challenger_register(iteration=held.iteration, parent=training.start, **facts)
+            held.result = {"model": version.name, "model_id": version.pk, "adapter_sha": adapter_sha}
 
     patiently(write)
     # Input, curve and log stay; the adapter is in the store, so nobody resumes from these any more.
@@ -73,18 +70,27 @@ def run(unit: Any, lease: Lease) -> None:
         shutil.rmtree(folder / spent, ignore_errors=True)
 
 
-def _train(folder: Path, on_progress: Callable[[dict[str, Any]], None], lease: Lease) -> Path:
+def _train(folder: Path, on_progress: Callable[[list[dict[str, Any]]], None], lease: Lease) -> Path:
     """Run the trainer until there is an adapter; a trainer that died goes on from its last checkpoint.
 
     Raises:
-        TrainingFailed: bad input, or it died too often.
+        TrainingFailed: bad input, a full disk, or it died too often.
+        Stopped, LeaseLost: paused, cancelled or taken over; see `Lease.check`.
     """
+
+    def wish() -> Wish:
+        if lease.lost:
+            return Wish.KILL
+        if leaving.asked():
+            return Wish.LEAVE
+        return Wish.PAUSE if lease.should_stop else Wish.GO_ON
+
     for _ in range(MAX_DEATHS):
-        result = run_training(folder, on_progress=on_progress, should_stop=lambda: lease.should_stop)
+        result = run_training(folder, on_progress=on_progress, wish=wish, launch=settings.TRAIN_LAUNCH)
         lease.check()
         if result.adapter is not None:
             return result.adapter
-        if result.bad_input:
+        if result.final:
             raise TrainingFailed(result.message)
         log.warning(
             "the trainer died, going on from its last checkpoint", code=result.code, why=result.message
@@ -92,25 +98,40 @@ def _train(folder: Path, on_progress: Callable[[dict[str, Any]], None], lease: L
     raise TrainingFailed(f"the trainer died {MAX_DEATHS} times; last: {result.message}")
 
 
-def _write_input(iteration: Any, finetune: Any, start: Any) -> Path:
+def _stored(adapter: Path) -> tuple[str, Path]:
+    try:
+        return store_adapter(adapter, settings.ADAPTERS_DIR)
+    except OSError as error:
+        if (sentence := full_disk(error, settings.ADAPTERS_DIR)) is None:
+            raise
+        raise TrainingFailed(f"{sentence} The finished adapter waits in {adapter}.") from error
+
+
+def _write_input(name: str, base: str, training: Any) -> Path:
     """Write job.json and rows.jsonl, the same on every attempt; returns the run's folder.
 
     The folder is named by its input: a run that was killed goes on from its own last checkpoint, and
     never from another's.
     """
-    rows = dataset_rows(dataset=iteration.dataset_version)
+    rows = dataset_rows(dataset=training.dataset)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    start = training.start
     job = TrainJob(
-        run=f"{iteration.project.slug}-{iteration.number}",
-        base=base_path(iteration.project.base),
+        run=name,
+        base=base_path(base),
         start_adapter=str(settings.ADAPTERS_DIR / start.adapter_path) if start else None,
-        finetune=finetune,
-        seed=iteration.seed,
+        finetune=training.finetune,
+        seed=training.seed,
         rows_sha256=sha256(lines.encode()).hexdigest(),
     )
     text = job.model_dump_json(indent=1)
     folder: Path = settings.RUNS_DIR / f"{job.run}-{sha256(text.encode()).hexdigest()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rows.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "job.json").write_text(text, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "rows.jsonl").write_text(lines, encoding="utf-8")
+        (folder / "job.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        if (sentence := full_disk(error, folder)) is None:
+            raise
+        raise TrainingFailed(sentence) from error
     return folder

@@ -5,22 +5,34 @@ Nothing is restarted here: whoever owns the work unit calls again, and the run g
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from loop.finetune.artifacts import read_manifest, verify
-from workers.trainers.run import BAD_INPUT, CANCELLED, DONE, FAILED
+from workers.trainers.launch import EXIT_CODE, launch_command
+from workers.trainers.run import BAD_INPUT, CANCELLED, DISK_FULL, DONE, FAILED, HOPELESS, PAUSED
+from workers.trainers.trouble import full_disk_sentence
 
 POLL_S = 0.25
-GRACE_S = 5.0  # between asking a run to end and killing it
+GRACE_S = 5.0  # between asking a process to end and killing it
+
+
+class Wish(Enum):
+    """What is wanted of a run now. The number: seconds it has to write a checkpoint before it is killed."""
+
+    GO_ON = None
+    PAUSE = 900.0  # until the current update is through: minutes, with a large model
+    LEAVE = 2.0  # the worker itself has only a moment
+    KILL = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,25 +54,43 @@ class TrainResult:
 
     @property
     def bad_input(self) -> bool:
-        """Trying again with the same input cannot help."""
+        """The input cannot be trained; the message says what is wrong with it."""
         return self.code == BAD_INPUT
+
+    @property
+    def paused(self) -> bool:
+        return self.code == PAUSED
+
+    @property
+    def final(self) -> bool:
+        """Trying again as things stand cannot help."""
+        return self.code in (BAD_INPUT, DISK_FULL, HOPELESS)
 
 
 def run_training(
-    run_dir: Path, on_progress: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]
+    run_dir: Path,
+    on_progress: Callable[[list[dict[str, Any]]], None],
+    wish: Callable[[], Wish],
+    launch: str = "",
 ) -> TrainResult:
     """Train ``run_dir`` (see `workers.trainers.run`) until it ends, is stopped, or at once if it has ended.
 
     Args:
-        on_progress: called with every new line of ``progress.jsonl``, from this thread.
-        should_stop: asked several times a second; true kills the run (its checkpoints stay).
+        on_progress: called with the new lines of ``progress.jsonl``, from this thread.
+        wish: asked several times a second. To pause is to ask for a checkpoint and wait for it.
+        launch: see `workers.trainers.launch.launch_command`.
     """
     if (finished := _finished(run_dir)) is not None:
         return finished
-    (run_dir / "cancel").unlink(missing_ok=True)
+    for old in ("cancel", "pause", EXIT_CODE):
+        (run_dir / old).unlink(missing_ok=True)
+    try:
+        command = launch_command(run_dir, os.getpid(), launch)
+    except FileNotFoundError as error:
+        return TrainResult(BAD_INPUT, message=str(error))
     with (run_dir / "log.txt").open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.trainers.run", str(run_dir), f"--die-with={os.getpid()}"],
+            command,
             cwd=Path(__file__).parents[2],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -68,23 +98,42 @@ def run_training(
             start_new_session=True,
         )
     tail = _Tail(run_dir / "progress.jsonl")
+    deadline: float | None = None
     try:
         while True:
             try:
                 code = process.wait(POLL_S)
             except subprocess.TimeoutExpired:
                 code = None
-            for line in tail.new_lines():
-                on_progress(line)
+            if lines := tail.new_lines():
+                on_progress(lines)
             if code is not None:
                 break
-            if should_stop():
-                return TrainResult(CANCELLED, message="stopped while training; its checkpoints are kept")
+            if (patience := wish().value) is not None:
+                until = time.monotonic() + patience
+                if deadline is None:
+                    _ask_to_pause(run_dir)
+                deadline = until if deadline is None else min(deadline, until)
+                if time.monotonic() >= deadline:
+                    return TrainResult(CANCELLED, message="stopped while training; its checkpoints are kept")
     finally:
         _end(process)
     if code == DONE and (finished := _finished(run_dir)) is not None:
         return finished
-    return _failed(run_dir, code)
+    return _failed(run_dir, _first_trainers_code(run_dir, code))
+
+
+def _ask_to_pause(run_dir: Path) -> None:
+    with contextlib.suppress(OSError):  # no room even for an empty file: it will be killed
+        (run_dir / "pause").touch()
+
+
+def _first_trainers_code(run_dir: Path, code: int) -> int:
+    """The launcher only tells well from ill; the first of its trainers left its own code."""
+    try:
+        return int((run_dir / EXIT_CODE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return code
 
 
 def _finished(run_dir: Path) -> TrainResult | None:
@@ -101,11 +150,12 @@ def _failed(run_dir: Path, code: int) -> TrainResult:
         return TrainResult(
             FAILED, message=f"the training process was ended by {name}; a new start resumes it"
         )
-    if error.is_file():
-        message = error.read_text(encoding="utf-8").strip()
-    else:
-        message = f"the training process ended with code {code}; see {run_dir / 'log.txt'}"
-    return TrainResult(code if code in (BAD_INPUT, CANCELLED) else FAILED, message=message)
+    message = error.read_text(encoding="utf-8").strip() if error.is_file() else ""
+    if not message and code == DISK_FULL:  # which took no sentence either
+        message = full_disk_sentence(run_dir)
+    message = message or f"the training process ended with code {code}; see {run_dir / 'log.txt'}"
+    known = (BAD_INPUT, CANCELLED, PAUSED, DISK_FULL, HOPELESS)
+    return TrainResult(code if code in known else FAILED, message=message)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -25,8 +25,13 @@ from workers.engines.memory import is_out_of_memory, release
 from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 from workers.trainers.checkpoints import aside, newest_checkpoint
 from workers.trainers.encode import Encoded
+from workers.trainers.ends import refuse_endless, refuse_template
+from workers.trainers.lengths import longest_first, row_length
 from workers.trainers.objectives import Parts, load_causal, objective_named
-from workers.trainers.progress import Progress, rewind
+from workers.trainers.progress import Paused, Progress, rewind
+from workers.trainers.rehearsal import rehearse
+from workers.trainers.run import first_process
+from workers.trainers.trouble import DiskFull, full_disk
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +63,12 @@ class Run:
         self.tokenizer = AutoTokenizer.from_pretrained(self.folder)
         self.model = self._load()
         self.tokens = ChatTokens(self.tokenizer, model_end_ids(self.model))
+        refuse_template(rows, self.tokens)
         self.encoded: Encoded = self.objective.encode(rows, self.tokens, self.settings)
         if not self.encoded.rows:
             reasons = ", ".join(f"{n} {why}" for why, n in self.encoded.dropped.items()) or "there are none"
             raise ValueError(f"no rows to train on: of {len(rows)} rows, {reasons}")
+        self.ends_trained = refuse_endless(rows, self.encoded.rows, self.tokens, self.settings.objective)
 
     def _load(self) -> Any:
         dtype = torch.bfloat16 if self.cuda else torch.float32
@@ -75,35 +82,77 @@ class Run:
     def train(self) -> Path:
         """Train to the end and return the finished adapter's folder.
 
-        Out of memory halves the micro-batch and doubles the accumulation: an update still sees the same rows.
-        Raises MemoryError when a single row does not fit, Cancelled, Diverged.
+        Memory is tried on the longest rows before the first update. Where it does not suffice, activations
+        are computed again instead of kept, then the micro-batch is halved and the accumulation doubled: an
+        update still sees the same rows.
+
+        Raises:
+            MemoryError: a single row does not fit.
+            DiskFull: no room for a checkpoint or the adapter; nothing half-written stays.
+            Cancelled, Paused, Diverged: see `workers.trainers.progress`.
         """
-        began, micro, accum = time.monotonic(), self.settings.batch_size, self.settings.grad_accum
+        try:
+            return self._train()
+        except Exception as error:
+            sentence = full_disk(error, self.run_dir)
+            if sentence is None:
+                raise
+            for half in (aside(self.run_dir), self.run_dir / "adapter.tmp"):
+                shutil.rmtree(half, ignore_errors=True)
+            raise DiskFull(sentence) from error
+
+    def _train(self) -> Path:
+        micro, accum = self._shares()
+        recompute = False
         while True:
-            progress = Progress(self.run_dir)
+            checkpoint = newest_checkpoint(self.run_dir, self.job_sha)
+            before = (
+                rewind(self.run_dir, int(checkpoint.name) if checkpoint else 0) if first_process() else {}
+            )
+            progress = Progress(self.run_dir, before, getattr(self.objective, "EXTRA_FORWARDS", 0))
             try:
-                trainer = self._trainer(progress, micro, accum)
-                checkpoint = newest_checkpoint(self.run_dir, self.job_sha)
-                rewind(self.run_dir, int(checkpoint.name) if checkpoint else 0)
+                trainer = self._trainer(progress, micro, accum, recompute)
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-                return self._finish(trainer, progress, time.monotonic() - began)
+                if progress.paused:
+                    raise Paused(f"paused at step {trainer.state.global_step}; a checkpoint was written")
+                return self._finish(trainer, progress)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if micro == 1:
-                    longest = max(len(r.get("input_ids", ())) for r in self.encoded.rows)
+                least = getattr(self.objective, "SMALLEST_BATCH", 1)
+                smaller = [d for d in range(2, micro + 1) if micro % d == 0 and micro // d >= least]
+                if self.cuda and not recompute:
+                    recompute = True
+                elif smaller:
+                    micro, accum = micro // smaller[0], accum * smaller[0]
+                else:
+                    longest = max(map(row_length, self.encoded.rows))
                     raise MemoryError(
                         f"one row of up to {longest} tokens does not fit in memory; lower max_length"
                     ) from error
-                divisor = next(d for d in range(2, micro + 1) if micro % d == 0)
-            del trainer
-            micro, accum = micro // divisor, accum * divisor
-            log.warning("out of memory: continuing with %d rows at once", micro)
+            trainer = None  # its memory is wanted
+            log.warning("out of memory: continuing with %d rows at once, recompute=%s", micro, recompute)
             self.model = None
             release()
             self.model = self._load()
 
-    def _trainer(self, progress: Progress, micro: int, accum: int) -> Any:
+    def _shares(self) -> tuple[int, int]:
+        """Rows at once and how often per update, for each of the processes.
+
+        Raises:
+            ValueError: an update's rows cannot be shared out evenly.
+        """
+        world, s = int(os.environ.get("WORLD_SIZE", "1")), self.settings
+        micro = max(1, s.batch_size // world)
+        accum, rest = divmod(s.batch_size * s.grad_accum, micro * world)
+        if rest:
+            raise ValueError(
+                f"{s.batch_size} x {s.grad_accum} rows per update cannot be shared by {world} processes;"
+                " choose a batch_size that is a multiple of their number"
+            )
+        return micro, accum
+
+    def _trainer(self, progress: Progress, micro: int, accum: int, recompute: bool = False) -> Any:
         set_seed(self.job.seed)  # before the adapter's random half is drawn
         s = self.settings
         common = {
@@ -120,7 +169,7 @@ class Run:
             "data_seed": self.job.seed,
             "use_cpu": not self.cuda,
             "bf16": self.cuda,
-            "gradient_checkpointing": self.cuda,  # memory is scarce there; on a CPU it only costs time
+            "gradient_checkpointing": recompute,
             "dataloader_pin_memory": self.cuda,
             "remove_unused_columns": False,
             "max_length": None,  # too long rows are gone already
@@ -151,17 +200,24 @@ class Run:
         trainer.remove_callback(PrinterCallback)
         trainer.processing_class = None  # or every checkpoint would hold the tokenizer
         trainer.run_dir, trainer.job_sha = self.run_dir, self.job_sha
+        trainer.lengths = [row_length(row) for row in self.encoded.rows]
         progress.trainer = trainer
+        progress.rehearse = lambda: rehearse(trainer, longest_first(self.encoded.rows)[:micro])
         return trainer
 
     # -- the result
 
-    def _finish(self, trainer: Any, progress: Progress, seconds: float) -> Path:
+    def _finish(self, trainer: Any, progress: Progress) -> Path:
         """Write the adapter aside, its manifest last, and rename it into place."""
         tmp, target = self.run_dir / "adapter.tmp", self.run_dir / "adapter"
+        options = {"selected_adapters": ["default"], "save_embedding_layers": False}
+        if trainer.args.world_size > 1:  # every process gives its shard; the first writes
+            options["state_dict"] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+            if not first_process():
+                return target
         shutil.rmtree(tmp, ignore_errors=True)
         # Only the trained adapter (DPO keeps a frozen copy called "ref"), and never look for the base online.
-        trainer.model.save_pretrained(tmp, selected_adapters=["default"], save_embedding_layers=False)
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(tmp, **options)
         for path in tmp.iterdir():
             if path.name not in ("adapter_model.safetensors", "adapter_config.json"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -183,8 +239,13 @@ class Run:
                 "steps": trainer.state.global_step,
                 "final_loss": round(sum(last) / len(last), 6) if last else None,
                 "seed": self.job.seed,
-                "seconds": round(seconds, 1),
-                "device": "cuda" if self.cuda else "cpu",
+                "seconds": round(progress.seconds, 1),
+                "tokens": progress.tokens,
+                **progress.rates(),
+                "peak_flops": progress.peak and float(f"{progress.peak:.3g}"),
+                "peak_from": progress.peak_from,
+                "ends_trained": self.ends_trained,
+                "device": torch.cuda.get_device_name() if self.cuda else "cpu",
                 "versions": {name: version(name) for name in PACKAGES},
             },
         )

@@ -18,7 +18,7 @@ from webapp.iterations.services import (
     iteration_resume,
     iteration_retry,
     iteration_tick,
-    point_add,
+    points_add,
     unit_claim,
     unit_completion,
     unit_fail,
@@ -266,17 +266,13 @@ def test_announcing_over_a_dead_broker_says_so_instead_of_raising(settings, monk
 
 def test_a_point_of_the_curve_is_replaced_not_doubled(iteration):
     unit = iteration.units.first()
-    for loss in (2.0, 1.5):
-        point_add(
-            unit_id=unit.pk,
-            step=1,
-            total_steps=3,
-            loss=loss,
-            learning_rate=1e-3,
-            tokens_per_s=None,
-            seconds=0.1,
-        )
-    assert list(RunPoint.objects.values_list("step", "loss")) == [(1, 1.5)]
+    first = {"step": 1, "total_steps": 3, "loss": 2.0, "seconds": 0.1, "time_left_s": 9.0}
+    points_add(unit_id=unit.pk, points=[first, {**first, "step": 2, "mfu": 0.4, "extra": {"margin": 1.0}}])
+    points_add(unit_id=unit.pk, points=[first, {**first, "loss": 1.5}])
+    assert list(RunPoint.objects.values_list("step", "loss", "mfu", "extra")) == [
+        (1, 1.5, None, {}),
+        (2, 2.0, 0.4, {"margin": 1.0}),
+    ]
 
 
 def test_continuations_are_planned_in_slices_and_curate_waits_for_them(monkeypatch):

@@ -3,6 +3,17 @@
 from webapp.iterations.services.machine import iteration_advance, iteration_tick, open_iterations_tick
 from webapp.iterations.services.measuring import evaluation_start
 from webapp.iterations.services.products import challenger_register, dataset_attach
+from webapp.iterations.services.runs import (
+    RunError,
+    preview_start,
+    run_cancel,
+    run_name,
+    run_pause,
+    run_register,
+    run_resume,
+    run_retry,
+    run_start,
+)
 from webapp.iterations.services.steering import (
     IterationError,
     annotation_close,
@@ -16,7 +27,7 @@ from webapp.iterations.services.steering import (
 from webapp.iterations.services.units import (
     LeaseLost,
     Order,
-    point_add,
+    points_add,
     unit_claim,
     unit_completion,
     unit_fail,
@@ -29,6 +40,7 @@ __all__ = [
     "IterationError",
     "LeaseLost",
     "Order",
+    "RunError",
     "annotation_close",
     "annotators_simulate",
     "challenger_register",
@@ -42,7 +54,15 @@ __all__ = [
     "iteration_start",
     "iteration_tick",
     "open_iterations_tick",
-    "point_add",
+    "points_add",
+    "preview_start",
+    "run_cancel",
+    "run_name",
+    "run_pause",
+    "run_register",
+    "run_resume",
+    "run_retry",
+    "run_start",
     "unit_claim",
     "unit_completion",
     "unit_fail",

@@ -7,7 +7,7 @@ or a late zombie loses nothing and writes nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ from loop.stages import OPEN, Stage, Status
 from webapp import broker
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Queue, RunPoint, WorkUnit
+from webapp.iterations.signals import failed
 from webapp.projects.models import Project
 
 # A unit whose worker died this often is taken for the killer and fails for people to look at.
@@ -220,9 +221,10 @@ def _fail(unit: WorkUnit, error: str) -> None:
     unit.leased_until = None
     unit.save(update_fields=["state", "error", "finished_at", "leased_until"])
     if unit.iteration_id is not None:
-        Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN).update(
-            status=Status.FAILED.value, problem=f"{unit.stage} ({unit.kind}): {error}"[:2000]
-        )
+        why = f"{unit.stage} ({unit.kind}): {error}"[:2000]
+        still_open = Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN)
+        if still_open.update(status=Status.FAILED.value, problem=why):
+            failed.send(sender=Iteration, iteration=Iteration.objects.get(pk=unit.iteration_id), why=why)
     notify(project_id=unit.project_id, iteration_id=unit.iteration_id, what="failed")
 
 
@@ -238,25 +240,21 @@ def units_sweep() -> int:
     return len(queues)
 
 
-def point_add(
-    *,
-    unit_id: int,
-    step: int,
-    total_steps: int,
-    loss: float | None,
-    learning_rate: float | None,
-    tokens_per_s: float | None,
-    seconds: float,
-) -> None:
-    """One point of the live training curve; a repeated step (after a resume) replaces the old point."""
-    RunPoint.objects.update_or_create(
-        unit_id=unit_id,
-        step=step,
-        defaults={
-            "total_steps": total_steps,
-            "loss": loss,
-            "learning_rate": learning_rate,
-            "tokens_per_s": tokens_per_s,
-            "seconds": seconds,
-        },
+POINT = ("total_steps", "loss", "learning_rate", "tokens_per_s", "padding_share", "mfu", "seconds", "extra")
+
+
+def points_add(*, unit_id: int, points: Sequence[Mapping[str, Any]]) -> None:
+    """Points of the live training curve, in one statement; a step that is told again replaces its old point.
+
+    Each point has ``step`` and any of `POINT`; further keys are ignored.
+    """
+    latest = {point["step"]: point for point in points}  # one statement must not touch a row twice
+    RunPoint.objects.bulk_create(
+        [
+            RunPoint(unit_id=unit_id, step=step, **{k: point[k] for k in POINT if k in point})
+            for step, point in sorted(latest.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["unit", "step"],
+        update_fields=POINT,
     )
