@@ -1,10 +1,10 @@
-"""When a project's next iteration is due by itself: by clock, by what people answered, or by a falling metric.
+"""When a project's next iteration is due by itself: by clock, by what people answered, or by a metric's fall.
 
-Pure: a `Plan` (what somebody wished for) and `Facts` (what is so now) give `Due`, `NotYet` or `Skip`. Who asks
-keeps the facts and makes a `Due` happen once.
+Pure: a `Plan` (what somebody wished for) and `Facts` (what is so now) give `Due`, `NotYet` or `Skip`. Who
+asks keeps the facts and makes a `Due` happen once.
 
-A due moment that cannot be used (quiet hours, spacing, another iteration open, machine off) stays due. However
-many pass meanwhile, the newest stands for all of them: one start.
+A due moment that cannot be used (quiet hours, spacing, another iteration open, machine off) stays due.
+However many pass meanwhile, the newest stands for all of them: one start.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def plans(draw):
 @given(plans(), around_changes, st.integers(0, 4000))
 @example(Plan(kind="clock", cron="30 2 * * *", zone=BERLIN), utc(10, 25, 1, 16), 0)
 def test_no_start_in_quiet_hours_or_too_soon_and_none_is_lost(plan, now, minutes):
-    """Looked at each time it says: one start per occasion, spaced, outside quiet hours, nothing left behind."""
+    """Looked at each time it says: one start per occasion, spaced, not in quiet hours, none left behind."""
     since, fired, starts = now - timedelta(minutes=minutes), None, []
     for _ in range(12):
         found = decide(plan, Facts(now=now, since=since, fired_at=fired, firings=len(starts)))

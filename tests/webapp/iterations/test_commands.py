@@ -53,10 +53,10 @@ def run(project, *more):
             ["--recipe=rest"],
             f"no recipe called 'rest'; there are: {', '.join(sorted(recipes()))}",
         ),
-        (["--recipe=rest-em", "--set=annotate.take"], "--set annotate.take: expected KEY=VALUE"),
+        (["--recipe=rest-em", "--set=annotate.take"], "annotate.take: expected KEY=VALUE"),
         (
             ["--recipe=rest-em", "--set=anotate.take=4"],
-            "--set anotate.take=4: the recipe has no part 'anotate'",
+            "anotate.take=4: the recipe has no part 'anotate'",
         ),
         (
             ["--recipe=rest-em", "--set=annotate.take=many"],
@@ -66,7 +66,7 @@ def run(project, *more):
             ["--recipe=rest-em", "--set=settings.smaples=4"],
             "recipe rest-em: smaples: Extra inputs are not permitted",
         ),
-        (["--recipe=rest-em", "--set=annotate.take=[4"], "--set annotate.take=[4: the value cannot be read"),
+        (["--recipe=rest-em", "--set=annotate.take=[4"], "annotate.take=[4: the value cannot be read"),
         (["--recipe=rest-em", "--control-of=9"], "demo-words has no iteration 9"),
     ],
 )

@@ -6,10 +6,10 @@ import json
 import time
 from typing import Any
 
-import yaml
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from loop.recipe import Recipe, RecipeError, recipe_named, recipe_parse
+from loop.overrides import changed
+from loop.recipe import RecipeError, recipe_named
 from loop.stages import Status
 from webapp.iterations.models import Iteration
 from webapp.iterations.selectors import iteration_report, unclaimed, work_progress
@@ -91,30 +91,6 @@ class Command(BaseCommand):
                 self.stderr.write("no worker has taken the work yet: is `./run up` running?")
                 warned = True
             time.sleep(0.5)
-
-
-def changed(recipe: Recipe, changes: list[str]) -> Recipe:
-    """The recipe with ``a.b=value`` settings put in (values as YAML).
-
-    Raises:
-        RecipeError: not KEY=VALUE, or the result is not a valid recipe.
-    """
-    data = recipe.model_dump(mode="json")
-    for change in changes:
-        path, eq, value = change.partition("=")
-        if not eq or not path:
-            raise RecipeError(f"--set {change}: expected KEY=VALUE")
-        *parents, last = path.split(".")
-        part = data
-        for key in parents:
-            part = part.get(key) if isinstance(part, dict) else None  # type: ignore[assignment]
-        if not isinstance(part, dict):
-            raise RecipeError(f"--set {change}: the recipe has no part {'.'.join(parents)!r}")
-        try:
-            part[last] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"--set {change}: the value cannot be read") from error
-    return recipe_parse(data, f"recipe {recipe.name}")
 
 
 def _words(report: dict[str, Any]) -> str:

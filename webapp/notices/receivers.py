@@ -1,0 +1,62 @@
+"""What an iteration comes to, told to whoever asked: written in the transaction of the move itself."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from loop.stages import Stage
+from webapp.iterations.models import Iteration
+from webapp.iterations.signals import failed, stage_left
+from webapp.notices.models import Event
+from webapp.notices.services.writing import notice_add
+from webapp.notices.words import decision_words
+
+
+@receiver(stage_left, dispatch_uid="notices.stage_left")
+def on_stage_left(iteration: Iteration, left: Stage, **_: Any) -> None:
+    """A control arm is an experiment: that it is held is no news."""
+    if iteration.stage != Stage.DONE.value or iteration.arm != Iteration.Arm.MAIN:
+        return
+    if left is Stage.PROMOTE:
+        promoted = bool(iteration.decision.get("promote"))
+        _tell(iteration, Event.PROMOTED if promoted else Event.HELD, decision_words(iteration.decision))
+    elif left is Stage.CURATE:
+        last = iteration.transitions.order_by("-id").first()
+        _tell(iteration, Event.NOT_TRAINED, last.because if last else "")
+
+
+@receiver(failed, dispatch_uid="notices.failed")
+def on_failed(iteration: Iteration, why: str, **_: Any) -> None:
+    _tell(iteration, Event.FAILED, why)
+
+
+_TITLES = {
+    Event.PROMOTED: "promoted",
+    Event.HELD: "held",
+    Event.NOT_TRAINED: "ended with nothing to train",
+    Event.FAILED: "failed",
+}
+
+
+def _tell(iteration: Iteration, event: Event, text: str) -> None:
+    # A stage that is tried again and fails again is told again: its units' attempts are new ones.
+    again = iteration.project.audit_events.filter(verb="stage retried", target=str(iteration))
+    nth = again.count() if event is Event.FAILED else 0
+    notice_add(
+        project=iteration.project,
+        event=event,
+        key=f"iteration {iteration.pk} {event.value}" + (f" {nth}" if nth else ""),
+        title=f"{iteration} {_TITLES[event]}",
+        text=text,
+        page=("iteration", iteration.number),
+        facts={
+            "iteration": iteration.number,
+            "recipe": iteration.recipe_name,
+            "challenger": iteration.challenger.name if iteration.challenger else None,
+            "decision": {
+                k: iteration.decision[k]
+                for k in ("promote", "effect", "ci95", "p_value", "n", "before", "after", "reasons")
+                if k in iteration.decision
+            },
+        },
+    )
