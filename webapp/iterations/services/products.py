@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from loop.curate import Material, shuffle_verdicts
 from loop.dialects import dialect_named
 from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import Recipe
 from loop.records import RowKind
+from webapp.curate.composing import compose
 from webapp.curate.models import Example
 from webapp.curate.selectors import material_parts, materials_of
-from webapp.curate.services import dataset_freeze, examples_derive
+from webapp.curate.services import dataset_compose, examples_derive
 from webapp.iterations.models import Iteration
 from webapp.registry.models import ModelVersion
 from webapp.registry.services import model_register
@@ -43,12 +46,21 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         dialect=dialect_named(iteration.project.dialect),
     )
     kept = dropped.pop("kept", 0)
-    replayed = _replayed(iteration, recipe)
-    dataset = dataset_freeze(
+    composition = compose(
         project=iteration.project,
-        examples=[*replayed, *examples],
+        fresh=Example.objects.filter(project=iteration.project, iteration=iteration),
+        replayed=_replayed(iteration, recipe),
+        order=[example.pk for example in examples],
+        part=recipe.curate,
+        seed=iteration.seed,
+        champion_id=iteration.champion_id,
+    )
+    replayed = sum(row.replayed for row in composition.mixture.rows)
+    dataset = dataset_compose(
+        project=iteration.project,
+        composition=composition,
         iteration_id=iteration.pk,
-        manifest={"dropped": dropped, "replayed": len(replayed), "arm": iteration.arm},
+        manifest={"dropped": dropped, "arm": iteration.arm},
     )
     verdicts = Counter(Response.objects.filter(iteration=source).values_list("verdict", flat=True))
     generated = source.units.filter(kind="generate").values_list("result", flat=True)
@@ -64,26 +76,25 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         "kept": kept,
         "accepted": dict(Counter(e.kind for e in examples)),
         "dropped": dropped,
-        "replayed": len(replayed),
+        "left_out": composition.dropped,
+        "replayed": replayed,
         "trained": dataset.row_count,
     }
     iteration.save(update_fields=["dataset_version", "counts"])
     return {"dataset": dataset.number, "rows": dataset.row_count, "kept": kept, "dropped": dropped}
 
 
-def _replayed(iteration: Iteration, recipe: Recipe) -> list[Example]:
-    """Earlier main iterations' examples of the kinds this objective can train, oldest first."""
+def _replayed(iteration: Iteration, recipe: Recipe) -> QuerySet[Example] | None:
+    """Earlier main iterations' examples of the kinds this objective can train."""
     if recipe.curate.replay == "none":
-        return []
-    earlier = Example.objects.filter(
+        return None
+    trains = [kind.value for kind in OBJECTIVES[recipe.finetune.objective].rows]
+    return Example.objects.filter(
         project=iteration.project,
         iteration__arm=Iteration.Arm.MAIN,
         iteration__number__lt=(iteration.control_of or iteration).number,
+        kind__in=trains,
     )
-    # What freezing reads; the rows' texts are read when the trainer's input is written.
-    earlier = earlier.order_by("id").only("row_sha", "kind", "accepted_by", "prompt_id")
-    trains = [kind.value for kind in OBJECTIVES[recipe.finetune.objective].rows]
-    return list(earlier.filter(kind__in=trains))
 
 
 def challenger_register(

@@ -1,25 +1,26 @@
-"""From accepted annotations and verified samples to examples and immutable dataset versions."""
+"""From accepted annotations and verified samples to examples."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
 
 from loop.curate import Candidate, Material, curate, funnel, in_order
+from loop.curate.sameness import text_sha
 from loop.dialects import Dialect
 from loop.recipe import CuratePart
-from loop.records import RowKind, TrainRow
+from loop.records import Origin, RowKind, TrainRow
 from webapp.annotate.models import Annotation
-from webapp.curate.models import DatasetVersion, Example
+from webapp.curate.models import Example, Writer
 from webapp.curate.selectors import annotation_ids
 from webapp.projects.models import Project
+from webapp.traces.models import Response
 
 
 def _canonical(row: dict[str, Any]) -> str:
@@ -62,8 +63,9 @@ def examples_derive(
 def _store(project: Project, iteration_id: int, kept: list[Candidate], shas: list[str]) -> None:
     """Store kept candidates as examples, linked with the answers they rest on, which count as accepted."""
     behind = annotation_ids({s for c in kept for s in c.sources})
+    wrote = writers(project, iteration_id, {c.response_id for c in kept if c.response_id})
     Example.objects.bulk_create(
-        [_example(project, iteration_id, c, sha) for c, sha in zip(kept, shas, strict=True)],
+        [_example(project, iteration_id, c, sha, wrote) for c, sha in zip(kept, shas, strict=True)],
         ignore_conflicts=True,
         batch_size=2000,
     )
@@ -85,6 +87,23 @@ def _store(project: Project, iteration_id: int, kept: list[Candidate], shas: lis
     )
 
 
+def writers(
+    project: Project, iteration_id: int, response_ids: set[str]
+) -> dict[str | None, tuple[str, int | None]]:
+    """Response -> (who wrote it, its model version). What rests on no one response is the iteration's
+    champion's: it was on offer while that one wrote."""
+    champion = project.iterations.filter(pk=iteration_id).values_list("champion_id", flat=True).first()
+    found: dict[str | None, tuple[str, int | None]] = {
+        None: (Writer.MODEL, champion) if champion else (Writer.UNKNOWN, None)
+    }
+    rows = Response.objects.filter(pk__in=response_ids)
+    for pk, version, author, origin in rows.values_list("pk", "model_version_id", "author_id", "origin"):
+        person = author is not None or origin == Origin.CORRECTION
+        writer = Writer.PERSON if person else Writer.MODEL if version else Writer.UNKNOWN
+        found[str(pk)] = (writer, None if person else version)
+    return found
+
+
 # What rows had when they were first hashed; a later field counts only where a row uses it.
 _ALWAYS = {"kind", "prompt_id", "messages", "chosen", "rejected", "prefix", "ends", "weight"}
 _DEFAULTS = {f.name: f.default for f in fields(TrainRow) if f.name not in _ALWAYS}
@@ -100,67 +119,27 @@ def _store_key(candidate: Candidate) -> str:
     return sha256(_canonical(_written(candidate.row)).encode()).hexdigest()
 
 
-def _example(project: Project, iteration_id: int | None, candidate: Candidate, sha: str) -> Example:
+def _example(
+    project: Project,
+    iteration_id: int | None,
+    candidate: Candidate,
+    sha: str,
+    wrote: Mapping[str | None, tuple[str, int | None]],
+) -> Example:
     assert candidate.row is not None
+    row = _written(candidate.row)
+    writer, model_version_id = wrote[candidate.response_id]
     return Example(
         project=project,
         iteration_id=iteration_id,
         prompt_id=int(candidate.prompt_id),
         kind=candidate.kind.value,
-        row=_written(candidate.row),
+        row=row,
         row_sha=sha,
+        text_sha=text_sha(row, candidate.response_id),
+        writer=writer,
+        model_version_id=model_version_id,
         response_id=candidate.response_id,
         accepted_by=candidate.accepted_by,
         weight=candidate.row.weight,
     )
-
-
-@transaction.atomic
-def dataset_freeze(
-    *,
-    project: Project,
-    examples: Iterable[Example],
-    iteration_id: int | None = None,
-    manifest: dict[str, Any] | None = None,
-) -> DatasetVersion:
-    """Freeze a list of examples, in order, repeats by content removed. The database refuses later changes.
-
-    Freezing the same rows again gives the version there is: the hash is the identity.
-    """
-    unique = list({e.row_sha: e for e in examples}.values())
-    digest = sha256("\n".join(e.row_sha for e in unique).encode()).hexdigest()
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    same = DatasetVersion.objects.filter(project=project, sha256=digest, iteration=iteration_id).first()
-    if same:
-        return same
-    number = (DatasetVersion.objects.filter(project=project).aggregate(m=Max("number"))["m"] or 0) + 1
-    return DatasetVersion.objects.create(
-        project=project,
-        iteration_id=iteration_id,
-        number=number,
-        sha256=digest,
-        row_count=len(unique),
-        example_ids=[e.pk for e in unique],
-        manifest={
-            "kinds": dict(Counter(e.kind for e in unique)),
-            "accepted_by": dict(Counter(e.accepted_by for e in unique)),
-            "prompts": len({e.prompt_id for e in unique}),
-            **(manifest or {}),
-        },
-    )
-
-
-def dataset_rows(*, dataset: DatasetVersion) -> list[dict[str, Any]]:
-    """The training rows of a dataset version, in order.
-
-    Raises:
-        LookupError: an example is gone or was changed, so the version is not what was frozen.
-    """
-    rows = Example.objects.in_bulk(dataset.example_ids)
-    if len(rows) != len(dataset.example_ids):
-        raise LookupError(f"{dataset} lists {len(dataset.example_ids)} examples, {len(rows)} exist")
-    ordered = [rows[pk] for pk in dataset.example_ids]
-    digest = sha256("\n".join(e.row_sha for e in ordered).encode()).hexdigest()
-    if digest != dataset.sha256:
-        raise LookupError(f"{dataset} does not match its hash")
-    return [e.row for e in ordered]
