@@ -8,23 +8,13 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 
-from loop.evaluate.rates import accuracy
 from webapp.metrics.charts import Lineage, Measured, Node, lineage
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, ModelVersion, Promotion
+from webapp.registry.selectors import Measurement, measurement_of
 
 # On a chart: what was or is champion, what the gate held, and control arms.
 CHART_KIND = {"champion": "champion", "retired": "champion", "control": "control"}
-
-
-@dataclass(slots=True)
-class Measurement:
-    """A finished evaluation with the 95 % interval of its accuracy."""
-
-    evaluation: Evaluation
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(slots=True)
@@ -39,13 +29,6 @@ class VersionRow:
     @property
     def probe(self) -> Measurement | None:
         return self.measured.get("probe")
-
-
-def measurement_of(evaluation: Evaluation) -> Measurement:
-    decided = evaluation.n - evaluation.errors
-    rate = accuracy([True] * evaluation.right + [False] * (decided - evaluation.right))
-    low, high = rate.ci95 or (None, None)
-    return Measurement(evaluation, rate.value, low, high)
 
 
 def versions_of(project: Project) -> list[VersionRow]:

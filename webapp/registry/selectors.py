@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
+from loop.evaluate.rates import accuracy
 from loop.finetune.artifacts import MANIFEST, ArtifactError, files_sha, read_manifest
 from loop.records import Split, Verdict
 from webapp.projects.models import Project
@@ -93,6 +95,23 @@ def outcome_rows(evaluation: Evaluation) -> list[OutcomeRow]:
         .order_by("prompt_id")
         .values_list("prompt_id", "verdict", "response__finish", "response__answer")
     )
+
+
+@dataclass(slots=True)
+class Measurement:
+    """A finished evaluation with the 95 % interval of its accuracy."""
+
+    evaluation: Evaluation
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def measurement_of(evaluation: Evaluation) -> Measurement:
+    decided = evaluation.n - evaluation.errors
+    rate = accuracy([True] * evaluation.right + [False] * (decided - evaluation.right))
+    low, high = rate.ci95 or (None, None)
+    return Measurement(evaluation, rate.value, low, high)
 
 
 OUTCOME = {Verdict.RIGHT.value: True, Verdict.WRONG.value: False}
