@@ -30,7 +30,7 @@ def lines_compared(old: str, new: str) -> list[Line]:
         if op == "equal":
             lines += [Line(" ", ((False, line),)) for line in before[a:b]]
         elif op == "replace":
-            gone, made = _words("\n".join(before[a:b]), "\n".join(after[c:d]))
+            gone, made = words_compared("\n".join(before[a:b]), "\n".join(after[c:d]))
             lines += [Line("-", line) for line in gone] + [Line("+", line) for line in made]
         else:
             lines += [Line("-", ((True, line),)) for line in before[a:b]]
@@ -41,7 +41,8 @@ def lines_compared(old: str, new: str) -> list[Line]:
 Parts = tuple[tuple[bool, str], ...]
 
 
-def _words(old: str, new: str) -> tuple[list[Parts], list[Parts]]:
+def words_compared(old: str, new: str) -> tuple[list[Parts], list[Parts]]:
+    """The lines of the old and of the new text, each in parts that stayed or changed."""
     before, after = re.findall(r"\s+|\w+|[^\w\s]", old), re.findall(r"\s+|\w+|[^\w\s]", new)
     if len(before) + len(after) > LONGEST:
         return _cut([(True, old)]), _cut([(True, new)])
