@@ -39,6 +39,11 @@ PEAKS = (
 )
 
 
+# Passes without a gradient over as many tokens again: a reference model's; for kto also both models' over the
+# mismatched responses. None: tokens are written while training, which this formula does not cover.
+EXTRA_FORWARDS: dict[str, int | None] = {"dpo": 1, "kto": 3, "grpo": None}
+
+
 def matrix_parameters(model: Any) -> int:
     """N above, of a model with or without an adapter on it."""
     embedding = model.get_input_embeddings().weight

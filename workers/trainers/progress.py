@@ -61,7 +61,9 @@ class Progress(TrainerCallback):
     Of several processes only the first writes; all stop at the same update.
     """
 
-    def __init__(self, run_dir: Path, before: dict[str, Any] | None = None, extra_forwards: int = 0) -> None:
+    def __init__(
+        self, run_dir: Path, before: dict[str, Any] | None = None, extra_forwards: int | None = 0
+    ) -> None:
         """``before`` is the last line of an earlier process of this run, from whose end this one goes on."""
         before = before or {}
         self.run_dir = run_dir
@@ -83,6 +85,8 @@ class Progress(TrainerCallback):
         self._first = self._marks[0]
 
     def _measure(self, args: Any) -> None:
+        if self._extra_forwards is None:
+            return  # no MFU
         self._flops = flops_per_token(
             matrix_parameters(self.trainer.model),
             recomputed=bool(args.gradient_checkpointing or args.activation_checkpointing),

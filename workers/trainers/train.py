@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig
 from transformers import AutoTokenizer, PrinterCallback, set_seed
 
 from loop.finetune.artifacts import ArtifactError, verified, write_manifest
@@ -26,8 +26,9 @@ from workers.engines.tokens import ChatTokens, model_end_ids, quieten
 from workers.trainers.checkpoints import aside, newest_checkpoint
 from workers.trainers.encode import Encoded
 from workers.trainers.ends import refuse_endless, refuse_template
+from workers.trainers.flops import EXTRA_FORWARDS
 from workers.trainers.lengths import longest_first, row_length
-from workers.trainers.objectives import Parts, load_causal, objective_named
+from workers.trainers.objectives import Parts, load_causal, objective_named, start_from
 from workers.trainers.progress import Paused, Progress, rewind
 from workers.trainers.rehearsal import rehearse
 from workers.trainers.run import first_process
@@ -109,7 +110,7 @@ class Run:
             before = (
                 rewind(self.run_dir, int(checkpoint.name) if checkpoint else 0) if first_process() else {}
             )
-            progress = Progress(self.run_dir, before, getattr(self.objective, "EXTRA_FORWARDS", 0))
+            progress = Progress(self.run_dir, before, EXTRA_FORWARDS.get(self.settings.objective, 0))
             try:
                 trainer = self._trainer(progress, micro, accum, recompute)
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -181,7 +182,8 @@ class Run:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token  # TRL insists; padding is masked by position
         if self.job.start_adapter:
-            model = PeftModel.from_pretrained(self.model, self.job.start_adapter, is_trainable=True)
+            begin = getattr(self.objective, "start", start_from)
+            model = begin(self.model, Path(self.job.start_adapter))
             # Our adapters name no path; PEFT looks for the base's config there whenever it saves.
             model.peft_config["default"].base_model_name_or_path = str(self.folder)
         else:
@@ -200,9 +202,13 @@ class Run:
         trainer.remove_callback(PrinterCallback)
         trainer.processing_class = None  # or every checkpoint would hold the tokenizer
         trainer.run_dir, trainer.job_sha = self.run_dir, self.job_sha
-        trainer.lengths = [row_length(row) for row in self.encoded.rows]
         progress.trainer = trainer
-        progress.rehearse = lambda: rehearse(trainer, longest_first(self.encoded.rows)[:micro])
+        # An objective may have put rows together anew, and pair those that stand side by side.
+        same = trainer.args.train_sampling_strategy == "random"
+        trainer.lengths = [row_length(row) for row in self.encoded.rows] if same else ()
+        progress.rehearse = lambda: rehearse(
+            trainer, longest_first(self.encoded.rows if same else list(trainer.train_dataset))[:micro]
+        )
         return trainer
 
     # -- the result
