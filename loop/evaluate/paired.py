@@ -54,6 +54,32 @@ def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> McNemar:
     return McNemar(gained, lost, float(binomtest(gained, flips, 0.5).pvalue) if flips else 1.0)
 
 
+def fall_p_value(before: Sequence[bool], after: Sequence[bool]) -> float:
+    """Exact one-sided McNemar test of a fall: the chance of so many losses among the flips if a flip is as
+    likely one way as the other. 1 without any flip.
+
+    Raises:
+        ValueError: the sides differ in length.
+    """
+    from scipy.stats import binom
+
+    pairs = list(zip(before, after, strict=True))
+    gained = sum(not x and y for x, y in pairs)
+    lost = sum(x and not y for x, y in pairs)
+    return float(binom.sf(lost - 1, gained + lost, 0.5)) if lost else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given: those below a level may all be rejected with at most that chance
+    of any false one (Holm, 1979, Scandinavian Journal of Statistics 6)."""
+    adjusted = [1.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
 def paired_bootstrap(
     before: Sequence[float], after: Sequence[float], *, seed: int = 0, resamples: int = 10_000
 ) -> Bootstrap:

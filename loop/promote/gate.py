@@ -1,116 +1,163 @@
-"""Whether a challenger replaces the champion: paired test, least effect, guards, reasons in words."""
+"""Whether a challenger replaces the champion: paired tests, least effect, guards, slices, reasons in words.
+
+Every condition must hold, so no level is corrected for there being several: a challenger that is no better
+than the champion passes all of them at most as often as it passes the first (intersection-union test; Berger,
+1982, Technometrics 24). Corrected are only the families of which one finding holds: guards, slices.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loop.evaluate.paired import mcnemar, paired, paired_bootstrap
+from loop.evaluate.comparison import Comparison, Outcomes, compare
+from loop.promote import guards as guarding
+from loop.promote import slices as slicing
+from loop.promote.blind import Blind
+from loop.promote.guards import Guard, GuardResult
+from loop.promote.slices import Slice, SliceResult
 from loop.recipe import GatePart
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """A share (0..1) that must not get much worse, e.g. probe accuracy or answers that cannot be read.
+class Evidence:
+    """What the gate looks at: held-out outcomes by prompt id, all of the same prompts.
 
-    A side that could not be measured is None: then the guard holds the promotion.
+    ``base`` is None where the champion is the bare base, ``baseline`` (the champion with accepted examples in
+    its prompt) where there is none. ``tokens``: mean tokens per answer of champion and challenger.
     """
 
-    champion: float | None
-    challenger: float | None
-    higher_is_better: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Flips:
-    gained: int = 0  # prompts wrong before, right now
-    lost: int = 0
+    champion: Outcomes
+    challenger: Outcomes
+    base: Outcomes | None = None
+    baseline: Outcomes | None = None
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+    slices: Sequence[Slice] = ()
+    tokens: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``effect`` and ``ci95`` are shares (0.02 = 2 points); None when too little was measured."""
+    """``against``: "champion", and "base" and "baseline" where they were measured."""
 
     promote: bool
     reasons: tuple[str, ...]
-    effect: float | None
-    ci95: tuple[float, float] | None
-    p_value: float | None
-    n: int  # paired prompts
-    flips: Flips = field(default_factory=Flips)
-    left_out: int = 0  # prompts that one side could not be scored on
+    against: Mapping[str, Comparison]
+    guards: tuple[GuardResult, ...]
+    slices: tuple[SliceResult, ...]
 
 
-def decide(
-    champion: Mapping[str, bool | None],
-    challenger: Mapping[str, bool | None],
-    guards: Mapping[str, Guard],
-    settings: GatePart,
-    *,
-    seed: int = 0,
-) -> Decision:
-    """Compare held-out outcomes per prompt id (None = could not be scored) and say promote or hold.
+def decide(evidence: Evidence, settings: GatePart, *, seed: int = 0) -> Decision:
+    """Say promote or hold. Every reason against is listed; a promotion gives the one reason for it."""
+    others = {"champion": evidence.champion, "base": evidence.base, "baseline": evidence.baseline}
+    against = {
+        name: compare(outcomes, evidence.challenger, seed=seed)
+        for name, outcomes in others.items()
+        if outcomes is not None
+    }
+    first = against["champion"]
+    guards = guarding.results(
+        evidence.guards, margin=settings.guard_tolerance, alpha=settings.guard_alpha, seed=seed
+    )
+    slices = slicing.results(
+        evidence.slices,
+        evidence.champion,
+        evidence.challenger,
+        alpha=settings.guard_alpha,
+        least=settings.min_slice,
+    )
+    reasons = [f"guard {g.name}: {g.broken}" for g in guards if g.broken]
+    reasons += _enough(first, settings)
+    reasons += _better(first, settings)
+    if settings.against_base and "base" in against:
+        reasons += _better(against["base"], settings, "the bare base")
+    if settings.beat_baseline and "baseline" in against:
+        reasons += _better(against["baseline"], settings, "the no-training baseline", least=0.0)
+    if settings.hold_on_slices:
+        reasons += [_slice_reason(s) for s in slices if s.broken]
+    reasons += _length(evidence.tokens, settings.max_token_ratio)
+    return Decision(not reasons, tuple(reasons) or (_won(first),), against, tuple(guards), tuple(slices))
 
-    Every reason against is listed; a promotion gives the one reason for it.
-    """
-    before, after, left_out = paired(champion, challenger)
-    n = len(before)
-    against = [_guard_reason(name, guard, settings.guard_tolerance) for name, guard in guards.items()]
-    if left_out > settings.guard_tolerance * max(n + left_out, 1):
-        against.append(
-            f"{left_out} of {n + left_out} held-out prompts could not be scored on both sides;"
-            " see the errors of the evaluation"
+
+def with_blind(decision: Decision, blind: Blind, settings: GatePart) -> Decision:
+    """The decision once people have compared: their word can only hold."""
+    if blind.share is None:
+        against = "nobody compared the pairs that were asked for blindly"
+    elif blind.share < settings.blind_share:
+        against = (
+            f"people who compared blindly chose the challenger in {blind.share:.1%} of"
+            f" {blind.won + blind.lost + blind.tied} pairs (a tie is half); the gate asks for at least"
+            f" {settings.blind_share:.1%}"
         )
-    if n < settings.min_prompts:
-        against.append(
-            f"only {n} held-out prompts were scored on both sides; at least {settings.min_prompts} needed"
+    else:
+        return decision
+    reasons = (against,) if decision.promote else (*decision.reasons, against)
+    return Decision(False, reasons, decision.against, decision.guards, decision.slices)
+
+
+def _enough(c: Comparison, settings: GatePart) -> Iterable[str]:
+    if len(c.unpaired) > settings.guard_tolerance * max(c.n + len(c.unpaired), 1):
+        yield (
+            f"{len(c.unpaired)} of {c.n + len(c.unpaired)} held-out prompts could not be scored on both"
+            " sides; see the errors of the evaluation"
         )
-    if not n:
-        return Decision(False, tuple(filter(None, against)), None, None, None, 0, left_out=left_out)
-    test = mcnemar(before, after)
-    size = paired_bootstrap(before, after, seed=seed)
-    against.append(_effect_reason(size.effect, settings.min_effect))
-    if test.p_value >= settings.alpha:
-        against.append(
-            f"the difference may be chance: p = {_p(test.p_value)},"
+    if c.n < settings.min_prompts:
+        yield f"only {c.n} held-out prompts were scored on both sides; at least {settings.min_prompts} needed"
+
+
+def _better(
+    c: Comparison, settings: GatePart, other: str = "", *, least: float | None = None
+) -> Iterable[str]:
+    """Why ``c`` is no proof of a gain. ``other`` names the other side unless it is the champion."""
+    against = f" against {other}" if other else ""
+    if c.effect is None or c.p_value is None:
+        if other:  # of the champion it is said already that there are too few
+            yield f"challenger and {other} could not be scored on the same held-out prompts"
+        return
+    least = settings.min_effect if least is None else least
+    if c.effect < 0:
+        yield f"held-out accuracy fell by {_points(-c.effect)}{against}"
+    elif c.effect == 0:
+        yield f"held-out accuracy did not change{against}"
+    elif c.effect < least:
+        yield (
+            f"held-out accuracy rose by {_points(c.effect)}{against},"
+            f" the gate asks for at least {_points(least)}"
+        )
+    if c.p_value >= settings.alpha:
+        yield (
+            f"the difference{against} may be chance: p = {_p(c.p_value)},"
             f" the gate asks for below {settings.alpha:g}"
         )
-    reasons = tuple(filter(None, against))
-    won = (
-        f"held-out accuracy rose by {_points(size.effect)} ({_interval(size.ci95)}) on {n} prompts:"
-        f" {test.gained} put right, {test.lost} lost, p = {_p(test.p_value)}"
-    )
-    return Decision(
-        promote=not reasons,
-        reasons=reasons or (won,),
-        effect=size.effect,
-        ci95=size.ci95,
-        p_value=test.p_value,
-        n=n,
-        flips=Flips(test.gained, test.lost),
-        left_out=left_out,
-    )
 
 
-def _effect_reason(effect: float, least: float) -> str:
-    if effect < 0:
-        return f"held-out accuracy fell by {_points(-effect)}"
-    if effect == 0:
-        return "held-out accuracy did not change"
-    if effect < least:
-        return f"held-out accuracy rose by {_points(effect)}, the gate asks for at least {_points(least)}"
-    return ""
-
-
-def _guard_reason(name: str, guard: Guard, tolerance: float) -> str:
-    if guard.champion is None or guard.challenger is None:
-        return f"guard {name}: could not be measured on both sides"
-    worse = guard.champion - guard.challenger if guard.higher_is_better else guard.challenger - guard.champion
-    if worse <= tolerance + 1e-12:  # 0.90 - 0.85 is a hair more than 0.05 in floating point
-        return ""
+def _slice_reason(s: SliceResult) -> str:
     return (
-        f"guard {name}: went from {guard.champion:.1%} to {guard.challenger:.1%},"
-        f" worse by more than the {_points(tolerance)} allowed"
+        f"slice {s.by} {s.name} broke: from {s.before:.1%} to {s.after:.1%} on its {s.n} held-out prompts"
+        f" ({s.lost} lost, {s.gained} put right, p = {_p(s.p_value)} after Holm's correction)"
+    )
+
+
+def _length(tokens: tuple[float | None, float | None], most: float | None) -> Iterable[str]:
+    if most is None:
+        return
+    before, after = tokens
+    if before is None or after is None:
+        yield "guard length: the answers' tokens were not counted on both sides"
+    elif after > most * before:
+        yield (
+            f"guard length: answers went from {before:.1f} to {after:.1f} tokens on average;"
+            f" at most {most:g} times the champion's are allowed"
+        )
+
+
+def _won(c: Comparison) -> str:
+    assert c.effect is not None
+    assert c.ci95 is not None
+    assert c.p_value is not None
+    return (
+        f"held-out accuracy rose by {_points(c.effect)} ({_interval(c.ci95)}) on {c.n} prompts:"
+        f" {len(c.gained)} put right, {len(c.lost)} lost, p = {_p(c.p_value)}"
     )
 
 

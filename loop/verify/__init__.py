@@ -12,6 +12,7 @@ from functools import cache
 from typing import Protocol, cast
 
 from loop.model import Model
+from loop.prompts.tags import unanswerable
 from loop.records import Prompt, Response, Score, Verdict
 
 
@@ -46,17 +47,19 @@ def checker_named(name: str) -> Checker:
 
 def check(prompt: Prompt, response: Response) -> Checked:
     """The verdict of the prompt's checker. A checker that fails gives ERROR, no checker UNKNOWN.
+    Of a prompt that cannot be answered, right is a response that says so (see `loop.verify.abstains`).
 
     Raises:
         LookupError: the prompt names a checker that does not exist (a set-up mistake, not a verdict).
     """
-    if not prompt.verifier:
+    name = "abstains" if unanswerable(prompt) else prompt.verifier
+    if not name:
         return Checked(Verdict.UNKNOWN, "the prompt names no checker")
-    checker = checker_named(prompt.verifier)
+    checker = checker_named(name)
     try:
         return checker.check(prompt, response)
     except Exception as error:  # an error is not a score: whatever broke, nothing is learned from it
-        return Checked(Verdict.ERROR, f"{prompt.verifier} failed: {type(error).__name__}: {error}")
+        return Checked(Verdict.ERROR, f"{name} failed: {type(error).__name__}: {error}")
 
 
 def answer(model: Model, prompt: Prompt, response: Response) -> Score:

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from loop.curate.material import normalised
 from webapp.accounts.models import User
+from webapp.annotate.leased import LIVE, QUEUE, State
 from webapp.annotate.models import Annotation, Assignment, Regeneration
 from webapp.annotate.selectors import annotatable
 from webapp.events import ticket_for
@@ -24,11 +25,7 @@ from webapp.projects.models import Project, Role
 from webapp.projects.rich import marked_up
 from webapp.traces.models import Response
 
-QUEUE = "model"
 NO_WORKER_AFTER = timedelta(seconds=3)  # waited for so long while nobody is at work: no worker runs
-
-State = Regeneration.State
-LIVE = (State.QUEUED, State.RUNNING)
 
 
 def led(user: User) -> QuerySet[Project]:

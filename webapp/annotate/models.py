@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webapp.annotate.leased import LeasedRequest
 from webapp.projects.models import GuidelineVersion, Project, Prompt
 from webapp.traces.models import Response
 
@@ -440,20 +441,9 @@ class Flag(models.Model):
         ]
 
 
-class Regeneration(models.Model):
-    """Alternatives asked of the champion from one step on. ``token`` fences late workers.
+class Regeneration(LeasedRequest):
+    """Alternatives asked of the champion from one step on."""
 
-    A leased row like a work unit, but for one person who waits: workers take it before batch work.
-    """
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="regenerations")
     task = models.ForeignKey(AnnotationTask, on_delete=models.CASCADE, related_name="regenerations")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -464,15 +454,6 @@ class Regeneration(models.Model):
     model_version = models.ForeignKey(
         "registry.ModelVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    partial = models.JSONField(default=list, help_text="What is written so far, one text per alternative.")
-    error = models.TextField(blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    token = models.UUIDField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

@@ -129,6 +129,13 @@ def people_alarms(project: Project) -> list[Alarm]:
     return [alarm for one in people for alarm in _alarms(one, right[one.pk], again[one.pk])]
 
 
+def gold_rates(project: Project, users: Iterable[int]) -> dict[int, Rate]:
+    """How often each of these people was right on items whose answer is known, on their newest answers."""
+    asked = Annotation.objects.filter(task__project=project, user__in=list(users))
+    right = _by_person((said, same(truth, said)) for truth, said in _gold_rows(asked)[0])
+    return {user: accuracy(outcome for _, _, outcome in outcomes) for user, outcomes in right.items()}
+
+
 def _right_and_again(project: Project) -> tuple[dict[int, list[Dated]], dict[int, list[Dated]], bool]:
     """For each person: how known answers and repeats went; and whether there are more than were read."""
     answers = Annotation.objects.filter(task__project=project)

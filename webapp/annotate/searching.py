@@ -140,17 +140,17 @@ def tasks_search(project: Project, wanted: Wanted, *, only: User | None = None) 
     which items have a known answer.
     """
     try:
-        with _patience(PATIENCE):
+        with patience(PATIENCE):
             ids = list(_ids(project, wanted, only, PER_PAGE + 1, wanted.before))
-    except _TooSlowError:
+    except TooSlowError:
         return TaskPage([], None, None, slow=True)
     if not wanted.before and len(ids) <= PER_PAGE:
         return TaskPage(_rows(ids, wanted, only), None, len(ids))
     count: int | None = None
     try:
-        with _patience(COUNT_PATIENCE):
+        with patience(COUNT_PATIENCE):
             count = len(_ids(project, wanted, only, CAP + 1, None))
-    except _TooSlowError:
+    except TooSlowError:
         pass
     older = ids[PER_PAGE - 1] if len(ids) > PER_PAGE else None
     return TaskPage(_rows(ids[:PER_PAGE], wanted, only), older, count)
@@ -256,12 +256,12 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-class _TooSlowError(Exception):
+class TooSlowError(Exception):
     pass
 
 
 @contextmanager
-def _patience(milliseconds: int) -> Iterator[None]:
+def patience(milliseconds: int) -> Iterator[None]:
     """Let the database cancel what takes longer: one broad question must not hold up everybody's answers."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -271,7 +271,7 @@ def _patience(milliseconds: int) -> Iterator[None]:
     except OperationalError as error:
         if "statement timeout" not in str(error):
             raise
-        raise _TooSlowError from error
+        raise TooSlowError from error
 
 
 # ----------------------------------------------------------------------------------- what is shown of them

@@ -52,15 +52,38 @@ def assignment_for(user: User, token: UUID) -> Assignment:
     ).get(token=token, user=user, task__project__in=annotatable(user))
 
 
-def tasks_open(iteration: Iteration | int) -> bool:
+def tasks_open(iteration: Iteration | int, purpose: str = TaskPurpose.LABEL) -> bool:
     """Whether any task of the iteration (or of the one with this key) still wants an answer."""
-    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.LABEL)
+    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=purpose)
     return tasks.filter(state=TaskState.OPEN).exists()
 
 
-def iteration_progress(iteration: Iteration) -> tuple[int, int]:
+def gate_tasks_exist(iteration: Iteration) -> bool:
+    """Whether people were asked to compare the iteration's models blindly."""
+    return AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.GATE).exists()
+
+
+def gate_choices(iteration: Iteration) -> tuple[int, list[tuple[int, UUID | None]]]:
+    """How many pairs were asked about, and (task, chosen response or None for a tie) of every answer.
+
+    What was set aside, rejected or sent back is no answer.
+    """
+    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.GATE)
+    given = Annotation.objects.filter(
+        task__in=tasks,
+        outcome=Annotation.Outcome.ANSWERED,
+        state__in=[Annotation.State.SUBMITTED, Annotation.State.ACCEPTED],
+    ).order_by("id")
+    chosen = []
+    for task, ids, payload in given.values_list("task_id", "task__response_ids", "payload"):
+        winner = payload["winner"]
+        chosen.append((task, None if winner is None else ids[winner]))
+    return tasks.count(), chosen
+
+
+def iteration_progress(iteration: Iteration, purpose: str = TaskPurpose.LABEL) -> tuple[int, int]:
     """Answers given and answers wanted. A closed task wants no more than it got."""
-    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=TaskPurpose.LABEL)
+    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=purpose)
     sums = tasks.aggregate(
         given=Sum("answers", default=0),
         open=Sum("overlap", filter=~Q(state=TaskState.CLOSED), default=0),
@@ -98,6 +121,10 @@ SELECT count(*) FROM (
         SELECT 1 FROM annotate_invitation i JOIN annotate_annotationtask t ON t.id = i.task_id
         WHERE i.user_id = %(user)s AND NOT i.taken AND t.project_id = %(project)s AND t.state = 'open'
             AND t.named AND t.open_slots > 0 LIMIT %(most)s)
+    UNION ALL (
+        SELECT 1 FROM annotate_annotationtask t
+        WHERE t.project_id = %(project)s AND t.state = 'open' AND t.open_slots > 0 AND t.purpose = 'gate'
+            AND {_NOT_HAD} LIMIT %(most)s)
     LIMIT %(most)s
 ) waiting
 """  # noqa: S608  (text of this module only)

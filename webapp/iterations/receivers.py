@@ -20,5 +20,5 @@ def on_answer(annotation: Annotation, **_: Any) -> None:
         return
     notify(project_id=task.project_id, iteration_id=pk, what="annotation")
     # The task as the answer left it: while it is open itself, nothing is to be asked.
-    if task.state != TaskState.OPEN and not tasks_open(pk):
+    if task.state != TaskState.OPEN and not tasks_open(pk, task.purpose):
         transaction.on_commit(lambda: iteration_tick(iteration_id=pk), robust=True)

@@ -19,7 +19,7 @@ from tests.webapp.iterations import support
 from workers import tasks
 from workers.stages import continuation, evaluate, generate, train
 from workers.trainers.run import DONE
-from workers.trainers.supervise import TrainResult
+from workers.trainers.supervise import TrainResult, Wish
 
 TERSE = Terse()
 BASE_SKILL = 0.5
@@ -35,7 +35,9 @@ class ArithmeticModel:
 
     def reply(self, request, index):
         # The question stands in the first turn, perhaps with a draft; what to do about it in the last.
-        question, _, draft = request.messages[0].content.partition("\nDraft:\n")
+        # Worked examples of the no-training baseline may stand before.
+        turns = request.messages[2 * self.shots_in(request) :]
+        question, _, draft = turns[0].content.partition("\nDraft:\n")
         asked = request.messages[-1].content.rsplit("\n", 1)[-1]
         prompt = self.by_text[question]
         # Greedy requests carry seeds, too: only what is asked decides how they go.
@@ -48,6 +50,11 @@ class ArithmeticModel:
         if request.prefix:
             return self.go_on(prompt, request.prefix)
         return "\n".join(solve_from(prompt) if right else plant(prompt, rng)[0])
+
+    def shots_in(self, request):
+        """Questions with their answers before the one that is asked: a draft's turns begin with the draft."""
+        answered = [m.content for m in request.messages[:-1] if m.role == "user"]
+        return sum(text in self.by_text for text in answered)
 
     def critique(self, prompt, draft, right):
         steps = TERSE.split_steps(draft)
@@ -69,19 +76,19 @@ class FakeTrainer:
     def __init__(self):
         self.runs = []
 
-    def __call__(self, folder, on_progress, should_stop):
+    def __call__(self, folder, on_progress, wish, launch):
         job = json.loads((folder / "job.json").read_text())
         rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
         assert hashlib.sha256((folder / "rows.jsonl").read_bytes()).hexdigest() == job["rows_sha256"]
         self.runs.append((job, rows))
         for step in (1, 2):
-            on_progress({"step": step, "total_steps": 2, "loss": 1.0 / step, "seconds": float(step)})
+            on_progress([{"step": step, "total_steps": 2, "loss": 1.0 / step, "seconds": float(step)}])
         adapter = folder / "adapter"
         adapter.mkdir(exist_ok=True)
         (adapter / "adapter_config.json").write_text("{}")
         (adapter / "adapter_model.safetensors").write_bytes(job["rows_sha256"].encode())
         manifest = write_manifest(adapter, {"base_sha": "b" * 64, "rows": len(rows)})
-        assert not should_stop()
+        assert wish() is Wish.GO_ON
         return TrainResult(DONE, adapter, manifest)
 
 

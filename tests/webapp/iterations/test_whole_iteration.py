@@ -55,7 +55,7 @@ def whole(workers, project, wanted, **values):
 
 def test_rest_em_from_prompts_to_promotion(workers, project, settings):
     iteration, done = whole(workers, project, recipe())
-    assert done == [*["generate"] * 3, "simulate", "continue", "curate", "train", *["evaluate"] * 12]
+    assert done == [*["generate"] * 3, "simulate", "continue", "curate", "train", *["evaluate"] * 16]
     assert support.moves(iteration) == support.straight_to("done")
     assert set(iteration.units.values_list("attempt", flat=True)) == {1}
     assert set(stage_seconds(iteration)) == set(support.STRAIGHT) - {"done"}
@@ -98,11 +98,25 @@ def test_rest_em_from_prompts_to_promotion(workers, project, settings):
     assert decision["effect"] == pytest.approx(decision["after"] - decision["before"])
     assert set(decision["guards"]) == {
         "answers that can be read",
-        "answers cut off at the length limit",
+        "answers that come to an end",
         "probe accuracy",
     }
-    # The keys that the iteration page shows.
-    assert all(set(guard) == {"before", "after"} for guard in decision["guards"].values())
+    assert decision["against"]["champion"]["effect"] == decision["effect"]
+    assert set(decision["against"]) == {"champion"}  # which is the base
+    assert decision["failing"]["unpaired"] == []
+    assert len(decision["failing"]["lost"]) == decision["turned_wrong"]
+    assert decision["slice"] == {
+        "number": 1, "of": 1, "prompts": 16, "uses": 0, "budget": None, "exhausted": False
+    }  # fmt: skip
+    baseline = decision["baseline"]
+    assert (baseline["shots"], baseline["n"], baseline["fewer_shots"]) == (4, 16, 0)
+    shown = Evaluation.objects.get(sampling__has_key="shots")
+    assert (shown.model_version, shown.split) == (iteration.champion, "heldout")
+    asked = [shot["user"] for shot in shown.sampling["shots"]]
+    assert set(asked) <= set(project.prompts.filter(split="train").values_list("text", flat=True))
+    for who in ("champion", "challenger", "baseline"):
+        assert decision["cost"][who]["tokens_per_answer"] > 0
+        assert decision["cost"][who]["seconds_per_answer"] > 0
     report = iteration_report(iteration)
     assert json.loads(json.dumps(report)) == report
     assert (report["promoted"], report["heldout_after"]) == (True, decision["after"])
@@ -141,7 +155,8 @@ def test_the_control_arm_shares_responses_and_is_never_promoted(workers, project
     assert "simulate" not in done
     # Only the control model is measured: the champion was, on exactly these prompts.
     assert done.count("evaluate") == 6
-    assert Evaluation.objects.filter(model_version=main.champion, split="heldout").count() == 1
+    # Without and with examples in the prompt.
+    assert Evaluation.objects.filter(model_version=main.champion, split="heldout").count() == 2
     assert Response.objects.filter(iteration__isnull=False).count() == sampled
     assert (control.champion, control.arm) == (main.champion, "shuffled")
     assert control.counts["sampled"] == main.counts["sampled"]

@@ -133,8 +133,8 @@ def annotation_revise(
     """
     own = Annotation.objects.filter(pk=pk, user=user, task__project__in=selectors.annotatable(user))
     asked: Any = selectors.with_iteration(own)
-    task_id, iteration_id = asked.values_list("task_id", "collected_in").get()
-    if not still_collecting(iteration_id):
+    task_id, iteration_id, purpose = asked.values_list("task_id", "collected_in", "task__purpose").get()
+    if not still_collecting(iteration_id, Stage.PROMOTE if purpose == TaskPurpose.GATE else Stage.ANNOTATE):
         raise AnnotateConflict("task_closed", "The iteration has gone on: this answer is in its data.")
     task = AnnotationTask.objects.select_for_update().get(pk=task_id)
     annotation = own.select_for_update(of=("self",)).get()
@@ -172,8 +172,9 @@ def answer_returned(task: AnnotationTask) -> None:
     task.save(update_fields=["answers", "overlap", "state"])
 
 
-def still_collecting(iteration_id: int | None) -> bool:
-    """Whether the iteration still collects answers; it cannot move on before this transaction ends.
+def still_collecting(iteration_id: int | None, at: Stage = Stage.ANNOTATE) -> bool:
+    """Whether the iteration still collects the answers of stage ``at``; it cannot move on before this
+    transaction ends.
 
     The row is locked as the state machine locks it, and before the answer: else the stage could change
     between this look and the commit, and the new version would miss the data made of the old one. A tick
@@ -183,7 +184,7 @@ def still_collecting(iteration_id: int | None) -> bool:
         return True
     rows = apps.get_model("iterations", "Iteration")._default_manager.filter(pk=iteration_id)
     stage: str = rows.select_for_update(no_key=True).values_list("stage", flat=True).get()
-    return stage == Stage.ANNOTATE.value
+    return stage == at.value
 
 
 def _revision(annotation: Annotation, author: User) -> AnnotationRevision:

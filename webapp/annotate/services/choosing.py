@@ -37,6 +37,7 @@ class Facts:
     today: int
     invited: bool  # an invitation they have not taken up
     requeued: bool  # a slot that came back
+    gate: bool  # a comparison that a decision waits for
 
 
 # The lock makes one person's claims wait for each other: two tabs get the same item, not two.
@@ -51,7 +52,9 @@ SELECT pg_advisory_xact_lock(%(locks)s::int, (%(user)s %% 2147483647)::int),
     days.answers, days.today,
     EXISTS (SELECT 1 FROM annotate_invitation WHERE user_id = %(user)s AND NOT taken),
     EXISTS (SELECT 1 FROM annotate_annotationtask WHERE project_id = %(project)s AND state = 'open'
-        AND open_slots > 0 AND purpose = 'label' AND NOT named AND requeued)
+        AND open_slots > 0 AND purpose = 'label' AND NOT named AND requeued),
+    EXISTS (SELECT 1 FROM annotate_annotationtask WHERE project_id = %(project)s AND state = 'open'
+        AND open_slots > 0 AND purpose = 'gate')
 FROM (SELECT coalesce(sum(answers), 0) AS answers,
              coalesce(sum(answers) FILTER (WHERE day = %(day)s), 0) AS today
       FROM annotate_daycount WHERE user_id = %(user)s AND project_id = %(project)s) days
@@ -80,6 +83,7 @@ def facts_locked(user: User, project: Project, roles: list[str]) -> Facts:
         today=int(row[6]),
         invited=row[7],
         requeued=row[8],
+        gate=row[9],
     )
 
 
@@ -100,6 +104,7 @@ _KNOWN = """t.purpose = 'gold' AND NOT t.named AND NOT EXISTS (SELECT 1 FROM ann
     WHERE a.task_id = (t.meta ->> 'gold_of')::bigint AND a.user_id = %(user)s OFFSET 0)
     AND NOT EXISTS (SELECT 1 FROM annotate_annotationtask o WHERE o.id = (t.meta ->> 'gold_of')::bigint
         AND o.state = 'open' OFFSET 0)"""
+_GATE = f"{_FREE} AND t.purpose = 'gate'"
 _IN_ORDER = "ORDER BY t.priority * -1, t.id"
 
 _TAKE = """
@@ -160,6 +165,10 @@ class Taking:
     def gold(self, kind: str) -> None:
         of_each_person_a_shuffle = "ORDER BY md5(t.id::text || '/' || %(user)s)"
         self._arm("gold", f"{_KNOWN} AND {self._kind(kind)} AND {_FREE}", of_each_person_a_shuffle)
+
+    def gate(self, kind: str) -> None:
+        """Blind comparisons that a decision waits for: few, so that no cursor is needed."""
+        self._arm("gate", f"{_GATE} AND {self._kind(kind)}", "ORDER BY t.id")
 
     def requeued(self, kind: str) -> None:
         self._arm("requeued", f"t.requeued AND {self._kind(kind)} AND {_QUEUED}", _IN_ORDER)

@@ -44,9 +44,9 @@ def assignment_claim(
     """The next item for this person, or None when nothing waits for them (or their day's quota is reached).
 
     Their own live claim comes first (a reload resumes it), then one they let expire whose slot is still
-    free (their draft comes back with it), tasks they are invited to, now and then a gold item or a silent
-    repeat, slots that came back, and the best free task they never had. Without ``kind`` the kinds are
-    tried in turn. ``besides`` leaves out the claim they are working on, to fetch the one after it early.
+    free (their draft comes back with it), tasks they are invited to, comparisons that the gate waits for,
+    now and then a gold item or a silent repeat, slots that came back, and the best free task they never
+    had. Without ``kind`` the kinds are tried in turn. ``besides`` leaves out the claim they are working on, to fetch the one after it early.
     The number of queries depends on none of how many tasks, people and answers there are.
 
     Raises:
@@ -131,9 +131,11 @@ def _next(
         taking.invited([queue["kind"] for queue in queues])
     for queue in queues:
         kind = queue["kind"]
+        if facts.gate:
+            taking.gate(kind)
         drawn = choosing.draw(user, project, facts, queue, ahead=ahead)
         if drawn == TaskPurpose.REPEAT and not again:
-            if first := taking.task():  # an invitation, or the kinds before
+            if first := taking.task():  # an invitation, a comparison for the gate, or the kinds before
                 return _hand_out(first, user, facts)
             if repeated := choosing.repeat_make(user, project, queue, iteration_id):
                 return _hand_out_again(*repeated, user, facts)

@@ -7,13 +7,11 @@ decoding steps of it. The responses are stored in the transaction that closes th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import datetime
+from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
 
 from loop.records import Trace
 from loop.stages import Stage
@@ -21,22 +19,16 @@ from webapp import broker
 from webapp.accounts.models import User
 from webapp.annotate import alternatives
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
+from webapp.annotate.leased import LIVE, QUEUE, Requests, State
 from webapp.annotate.models import AnnotationTask, Assignment, Regeneration, TaskKind, TaskState
 from webapp.annotate.payload import text_check
 from webapp.annotate.services.claims import lease_lost
-from webapp.events import notify
 from webapp.traces.models import Response
 from webapp.traces.services import traces_store
 
 MOST_AT_ONCE = 6  # alternatives of one request
 MOST_PER_TASK = 8  # requests of one person for one item
-MOST_ATTEMPTS = 3  # a row whose worker died this often is taken for the killer
-QUEUE = "model"  # where workers listen
-PATIENCE = timedelta(minutes=10)  # a request that nobody took for so long has lost its person
-UNHEARD = timedelta(seconds=2)  # after so long the wake-up is sent again
-
-State = Regeneration.State
-LIVE = (State.QUEUED, State.RUNNING)
+REQUESTS = Requests(Regeneration, "regeneration")
 
 
 class RegenerationLost(Exception):
@@ -129,44 +121,12 @@ def regeneration_claim(*, base: str | None = None) -> Regeneration | None:
 
     ``base``: only for this base model, the one that the asking worker has at hand.
     """
-    while True:
-        now = timezone.now()
-        waiting = Regeneration.objects.filter(_free(now))
-        if base is not None:
-            waiting = waiting.filter(model_version__base=base)
-        if not waiting.exists():  # asked four times a second by a busy worker: no transaction, no lock
-            return None
-        with transaction.atomic():
-            row = (
-                waiting.select_for_update(skip_locked=True, of=("self",)).order_by("created_at", "id").first()
-            )
-            if row is None:
-                return None
-            if row.attempt >= MOST_ATTEMPTS:
-                _give_up(row)
-                continue
-            row.state, row.token, row.attempt = State.RUNNING, uuid4(), row.attempt + 1
-            row.lease_until, row.partial = _lease_end(now), []
-            row.started_at = row.started_at or now
-            row.save(update_fields=["state", "token", "attempt", "lease_until", "partial", "started_at"])
-            _tell(row)
-            return row
+    return REQUESTS.claim(None if base is None else Q(model_version__base=base))
 
 
 def regeneration_heartbeat(*, pk: UUID, token: UUID, partial: Iterable[str] | None = None) -> bool:
     """Extend the lease and show what is written so far. False: it is not the worker's any more."""
-    changes: dict[str, object] = {"lease_until": _lease_end(timezone.now())}
-    if partial is not None:
-        # A character cut in two decodes to the mark for what cannot be shown; NUL no database text may hold.
-        changes["partial"] = [text.replace("\0", "").rstrip("\ufffd") for text in partial]
-    held = Regeneration.objects.filter(pk=pk, token=token, state=State.RUNNING)
-    if partial is None:
-        return bool(held.update(**changes))
-    with transaction.atomic():
-        going_on = bool(held.update(**changes))
-        if going_on:
-            _tell(Regeneration(pk=pk, project_id=held.values_list("project_id", flat=True).get()))
-    return going_on
+    return REQUESTS.heartbeat(pk=pk, token=token, partial=partial)
 
 
 @transaction.atomic
@@ -176,7 +136,7 @@ def regeneration_finish(*, pk: UUID, token: UUID, trace: Trace) -> None:
     Raises:
         RegenerationLost: cancelled, or taken over: nothing is stored.
     """
-    row = _held(pk, token)
+    row = REQUESTS.held(pk, token, "task__iteration")
     if row is None:
         raise RegenerationLost(f"regeneration {pk} was cancelled or taken over")
     iteration = row.task.iteration
@@ -188,21 +148,17 @@ def regeneration_finish(*, pk: UUID, token: UUID, trace: Trace) -> None:
         model_version_id=row.model_version_id,
     )
     Response.objects.filter(pk__in=[r.id for r in trace.responses]).update(regeneration=row)
-    _close(row, State.DONE)
+    REQUESTS.close(row, State.DONE)
 
 
-@transaction.atomic
 def regeneration_fail(*, pk: UUID, token: UUID, error: str) -> None:
     """Record that it cannot be done, in a sentence for the person who waits."""
-    if row := _held(pk, token):
-        _close(row, State.FAILED, error)
+    REQUESTS.fail(pk=pk, token=token, error=error)
 
 
 def regeneration_release(*, pk: UUID, token: UUID) -> None:
     """Give it back unfinished (the worker is told to end). It does not count as an attempt."""
-    Regeneration.objects.filter(pk=pk, token=token, state=State.RUNNING).update(
-        state=State.QUEUED, token=None, lease_until=None, attempt=F("attempt") - 1, partial=[]
-    )
+    REQUESTS.release(pk=pk, token=token)
 
 
 @transaction.atomic
@@ -214,57 +170,14 @@ def regeneration_cancel(*, user: User, pk: UUID) -> Regeneration:
     """
     row = Regeneration.objects.select_for_update(of=("self",)).get(pk=pk, author=user)
     if row.state in LIVE:
-        _close(row, State.CANCELLED)
+        REQUESTS.close(row, State.CANCELLED)
     return row
 
 
 def regenerations_sweep(*, now: datetime) -> int:
     """Close what cannot be done any more, and call again for what still waits. Returns how many wait."""
-    for row in Regeneration.objects.filter(_hopeless(now)):
-        with transaction.atomic():
-            again = Regeneration.objects.select_for_update(skip_locked=True, of=("self",))
-            if (held := again.filter(_hopeless(now), pk=row.pk).first()) is not None:
-                _give_up(held)
     # A busy worker looks by itself; the wake-up is for one that missed it.
-    waiting = Regeneration.objects.filter(_free(now), created_at__lt=now - UNHEARD).count()
+    waiting = REQUESTS.sweep(now)
     if waiting and not alternatives.worker_busy(now):
         broker.announce(QUEUE)
     return waiting
-
-
-def _free(now: datetime) -> Q:
-    # The states are named for the index on rows that wait.
-    lapsed = Q(state=State.RUNNING, lease_until__lt=now)
-    return Q(state__in=LIVE) & (Q(state=State.QUEUED) | lapsed)
-
-
-def _hopeless(now: datetime) -> Q:
-    died = Q(state=State.RUNNING, lease_until__lt=now, attempt__gte=MOST_ATTEMPTS)
-    return Q(state__in=LIVE) & (died | Q(state=State.QUEUED, created_at__lt=now - PATIENCE))
-
-
-def _give_up(row: Regeneration) -> None:
-    if row.state == State.QUEUED:
-        minutes = round(PATIENCE.total_seconds() / 60)
-        return _close(row, State.FAILED, f"No model worker took this within {minutes} minutes. Ask again.")
-    return _close(row, State.FAILED, f"Gave up after {row.attempt} attempts: each worker that took it died.")
-
-
-def _held(pk: UUID, token: UUID) -> Regeneration | None:
-    rows = Regeneration.objects.select_for_update(of=("self",)).select_related("task__iteration")
-    return rows.filter(pk=pk, token=token, state=State.RUNNING).first()
-
-
-def _close(row: Regeneration, state: str, error: str = "") -> None:
-    row.state, row.error, row.token, row.lease_until = state, error[:1000], None, None
-    row.finished_at = timezone.now()
-    row.save(update_fields=["state", "error", "token", "lease_until", "finished_at"])
-    _tell(row)
-
-
-def _lease_end(now: datetime) -> datetime:
-    return now + timedelta(seconds=settings.REGENERATION_LEASE)
-
-
-def _tell(row: Regeneration) -> None:
-    notify(project_id=row.project_id, topic=str(row.pk), what="regeneration")

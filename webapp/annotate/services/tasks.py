@@ -32,13 +32,16 @@ def tasks_create(
     show_model_critique: bool | None = None,
     show_reference: bool | None = None,
     control: Collection[str] = (),
+    purpose: TaskPurpose = TaskPurpose.LABEL,
 ) -> int:
     """Make one task per item; what is not given is as the queue's settings say. A repeated call adds nothing.
 
     ``control`` holds the responses that were drawn uniformly, whatever the order: their tasks say so in
     ``meta``, and statistics that must be unbiased use them alone.
 
-    Returns how many tasks the iteration has now, whichever call made them.
+    Answers to tasks of purpose ``gate`` decide about a model: no example is ever made of them.
+
+    Returns how many tasks of this purpose the iteration has now, whichever call made them.
 
     Raises:
         ValueError: an unknown kind, an overlap below 1, a preference with fewer than two candidates, or a
@@ -63,6 +66,7 @@ def tasks_create(
                 project_id=iteration.project_id,
                 iteration_id=iteration.pk,
                 kind=kind,
+                purpose=purpose,
                 prompt_id=prompt_id,
                 **about,
                 meta={"control": True} if str(about.get("response_id")) in control else {},
@@ -72,10 +76,10 @@ def tasks_create(
             )
         )
     AnnotationTask.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
-    if rows:
+    if rows and purpose == TaskPurpose.LABEL:
         above = max(row.priority for row in rows)
         cursors_forget(project_id=iteration.project_id, kind=kind, above=above)
-    return AnnotationTask.objects.filter(iteration=iteration, kind=kind, purpose=TaskPurpose.LABEL).count()
+    return AnnotationTask.objects.filter(iteration=iteration, kind=kind, purpose=purpose).count()
 
 
 def _about(kind: TaskKind, prompt_id: int, subject: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from webapp.iterations.models import WorkUnit
 from webapp.iterations.services.stages import PROMPTS_PER_EVALUATION, slices
@@ -29,3 +30,10 @@ def evaluation_start(
         for part in slices(prompt_ids, PROMPTS_PER_EVALUATION)
     ]
     return evaluation, evaluation_units_add(project=version.project, payloads=payloads)
+
+
+def evaluation_cost_add(*, evaluation: Evaluation, seconds: float, tokens: int) -> None:
+    """Add a unit's machine time and the tokens it wrote; in the transaction that completes the unit."""
+    Evaluation.objects.filter(pk=evaluation.pk).update(
+        seconds=F("seconds") + seconds, tokens=F("tokens") + tokens
+    )

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from loop.records import RowKind, Split
+from loop.finetune.objectives import OBJECTIVES
+from loop.records import RowKind
 from loop.stages import Stage, Status
 from webapp.annotate import selectors as annotate_selectors
 from webapp.annotate import services as annotate_services
+from webapp.annotate.models import TaskPurpose
 from webapp.curate import selectors as curate_selectors
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import gate, selection
 from webapp.iterations.services.units import units_add
-from webapp.projects.models import Prompt
 from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
 
@@ -182,45 +183,32 @@ def _finetune_due(iteration: Iteration) -> Due:
 # EVALUATE -----------------------------------------------------------------------------------------
 
 
-def evaluation_sampling(iteration: Iteration) -> dict[str, Any]:
-    """Greedy, so that champion and challenger differ by their weights alone."""
-    return {"temperature": 0.0, "max_new_tokens": recipe_of(iteration).evaluate.max_new_tokens}
-
-
-def evaluation_sets(iteration: Iteration) -> dict[str, list[int]]:
-    """Prompt ids of the held-out and probe sets, in a fixed order.
-
-    Prompts imported since the iteration (or the one it controls) began wait for the next: both models
-    are measured on the set that the gate reads.
-    """
-    limit = recipe_of(iteration).evaluate.limit
-    began = (iteration.control_of or iteration).created_at
-    prompts = Prompt.objects.filter(project=iteration.project, created_at__lte=began).order_by("id")
-    return {
-        split.value: list(prompts.filter(split=split.value).values_list("id", flat=True)[:limit])
-        for split in (Split.HELDOUT, Split.PROBE)
-    }
-
-
-def _versions(iteration: Iteration) -> list[ModelVersion]:
-    return [v for v in (iteration.champion, iteration.challenger) if v is not None]
+def _gives(iteration: Iteration) -> str:
+    """The role of the model that the iteration trains."""
+    return OBJECTIVES[recipe_of(iteration).finetune.objective].gives
 
 
 def _evaluate_plan(iteration: Iteration) -> None:
-    sampling = evaluation_sampling(iteration)
+    if _gives(iteration) != ModelVersion.Role.POLICY:
+        from webapp.iterations.services import scorers
+
+        scorers.evaluate_plan(iteration)
+        return
     payloads: list[dict[str, Any]] = []
-    for version in _versions(iteration):
-        for split, ids in evaluation_sets(iteration).items():
-            sha = registry.prompts_sha(ids, sampling)
-            evaluation = registry.evaluation_for(
-                version=version, split=split, sha=sha, sampling=sampling, size=len(ids)
-            )
-            if evaluation.done:
-                continue  # the champion was measured on exactly this set before
-            payloads += [
-                {"evaluation_id": evaluation.pk, "version_id": version.pk, "prompt_ids": s}
-                for s in slices(ids, PROMPTS_PER_EVALUATION)
-            ]
+    for needed in gate.measurements(iteration):
+        evaluation = registry.evaluation_for(
+            version=needed.version,
+            split=needed.split,
+            sha=registry.prompts_sha(needed.ids, needed.sampling),
+            sampling=needed.sampling,
+            size=len(needed.ids),
+        )
+        if evaluation.done:
+            continue  # this version was measured in exactly this way before
+        payloads += [
+            {"evaluation_id": evaluation.pk, "version_id": needed.version.pk, "prompt_ids": part}
+            for part in slices(needed.ids, PROMPTS_PER_EVALUATION)
+        ]
     units_add(
         iteration=iteration,
         kind="evaluate",
@@ -239,15 +227,33 @@ def _evaluate_due(iteration: Iteration) -> Due:
 
 
 def _promote_plan(iteration: Iteration) -> None:
-    gate.decide(
-        iteration, recipe_of(iteration).gate, evaluation_sampling(iteration), evaluation_sets(iteration)
-    )
+    if _gives(iteration) != ModelVersion.Role.POLICY:
+        from webapp.iterations.services import scorers
+
+        scorers.decide(iteration)
+        return
+    if gate.decision_begin(iteration):
+        iteration.status = Status.WAITING.value
+        iteration.save(update_fields=["status"])
+        if iteration.simulate_annotators:
+            simulation_plan(iteration)
 
 
 def _promote_due(iteration: Iteration) -> Due:
     if not iteration.decision:
-        return None
+        if annotate_selectors.tasks_open(iteration, TaskPurpose.GATE):
+            return None
+        if not annotate_selectors.gate_tasks_exist(iteration):
+            return None
+        gate.decision_end(iteration)
     return Stage.DONE, "promoted" if iteration.decision["promote"] else "held"
+
+
+def waits_for_people(iteration: Iteration) -> bool:
+    """Whether the stage it stands in is one that people end: annotating, or comparing blindly."""
+    return iteration.stage == Stage.ANNOTATE.value or (
+        iteration.stage == Stage.PROMOTE.value and annotate_selectors.gate_tasks_exist(iteration)
+    )
 
 
 def _no_move(_iteration: Iteration) -> Due:

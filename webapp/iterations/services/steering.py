@@ -116,7 +116,7 @@ def iteration_pause(*, iteration: Iteration, by: User | None) -> None:
 
 @transaction.atomic
 def iteration_resume(*, iteration: Iteration, by: User | None) -> None:
-    waiting = iteration.stage == Stage.ANNOTATE.value
+    waiting = stages.waits_for_people(iteration)
     _set_status(iteration, frm={Status.PAUSED}, to=Status.WAITING if waiting else Status.RUNNING)
     _audit(iteration, by, "iteration resumed")
     transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
@@ -144,7 +144,7 @@ def iteration_retry(*, iteration: Iteration, by: User | None) -> None:
     Raises:
         IterationError: it has not failed, or another iteration was started meanwhile.
     """
-    waiting = iteration.stage == Stage.ANNOTATE.value
+    waiting = stages.waits_for_people(iteration)
     _refuse_if_busy(iteration.project_id)
     _set_status(iteration, frm={Status.FAILED}, to=Status.WAITING if waiting else Status.RUNNING)
     iteration.units.filter(state=WorkUnit.State.FAILED).update(
@@ -158,7 +158,7 @@ def iteration_retry(*, iteration: Iteration, by: User | None) -> None:
 @transaction.atomic
 def annotation_close(*, iteration: Iteration, by: User | None) -> None:
     """Go on with the answers there are: the tasks nobody answered are withdrawn."""
-    _require_annotating(iteration)
+    _require_waiting(iteration)
     annotate_services.tasks_close(iteration=iteration)
     _audit(iteration, by, "annotation closed")
     transaction.on_commit(lambda: iteration_tick(iteration_id=iteration.pk), robust=True)
@@ -173,7 +173,7 @@ def annotators_simulate(*, iteration: Iteration, by: User | None) -> None:
     """
     # Locked: of two who ask at once, the second sees the first's unit.
     iteration = Iteration.objects.select_for_update(no_key=True).get(pk=iteration.pk)
-    _require_annotating(iteration)
+    _require_waiting(iteration)
     if iteration.tasks.exclude(built_in("prompt__")).exists():
         raise IterationError("only prompts of the built-in arithmetic domain can be answered by a program")
     if not stages.simulation_plan(iteration):
@@ -183,6 +183,6 @@ def annotators_simulate(*, iteration: Iteration, by: User | None) -> None:
     _audit(iteration, by, "simulated annotators asked")
 
 
-def _require_annotating(iteration: Iteration) -> None:
-    if iteration.stage != Stage.ANNOTATE.value or iteration.status != Status.WAITING.value:
+def _require_waiting(iteration: Iteration) -> None:
+    if iteration.status != Status.WAITING.value or not stages.waits_for_people(iteration):
         raise IterationError(f"{iteration} is not waiting for people")
