@@ -1,4 +1,9 @@
-"""Direct preference optimisation: the better side up, the worse down, against a reference."""
+"""Direct preference optimisation: the better side up, the worse down, against a reference.
+
+The reference is the policy that training starts from: the base, or the start adapter, of which TRL keeps a
+frozen copy. Started from the champion on its own samples against people's text, this is SPIN (Chen et al.,
+2024, arXiv:2401.01335). With weights and ``sft_weight`` it is ScPO (Prasad et al., 2024, arXiv:2411.04109).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,9 @@ from workers.trainers.checkpoints import AtomicCheckpoints
 from workers.trainers.encode import IGNORED, Encoded, encode_dpo
 from workers.trainers.objectives import Parts
 from workers.trainers.objectives._counting import Counting
+from workers.trainers.objectives._updates import PerUpdate
+
+EXTRA_FORWARDS = 1  # the reference's
 
 
 def encode(rows: Sequence[TrainRow], tokens: ChatTokens, settings: FinetunePart) -> Encoded:
@@ -24,31 +32,71 @@ def encode(rows: Sequence[TrainRow], tokens: ChatTokens, settings: FinetunePart)
 
 
 def build(parts: Parts) -> Any:
+    s = parts.settings
     trainer = WeightedDPO(
         parts.model,
-        args=DPOConfig(beta=parts.settings.beta, **parts.common),
+        args=DPOConfig(beta=s.beta, **parts.common),
         data_collator=PadDPO(parts.tokens.pad_id),
         **parts.options,
     )
-    trainer.sft_weight = parts.settings.sft_weight
+    trainer.pair_loss, trainer.noise, trainer.sft_weight = s.loss, s.label_smoothing, s.sft_weight
     return trainer
 
 
-class WeightedDPO(Counting, AtomicCheckpoints, DPOTrainer):
-    """Loss: mean over pairs of weight x -log sigma(beta x margin over the reference) (Rafailov et al., 2023),
-    plus ``sft_weight`` x NLL per token of the chosen side, which keeps its probability from falling."""
+def pair_losses(
+    kind: str, chosen: torch.Tensor, rejected: torch.Tensor, target: torch.Tensor, beta: float
+) -> torch.Tensor:
+    """The loss of each pair; all (pairs,).
 
+    ``chosen`` and ``rejected`` are log-ratios to the reference, summed over tokens (for ipo: averaged);
+    ``target`` is the chance p that the chosen side is the better one.
+
+    * sigmoid: -p log sigma(z) - (1 - p) log sigma(-z), z = beta (chosen - rejected): DPO for p = 1
+      (Rafailov et al., 2023, arXiv:2305.18290), soft preference labels otherwise.
+    * ipo: p (h - 1/2 beta)^2 + (1 - p) (h + 1/2 beta)^2, h = chosen - rejected (Azar et al., 2023,
+      arXiv:2310.12036, eq. 17). Log-ratios are averages per token, as in TRL, whose authors had this
+      confirmed by the paper's: sums would make the target depend on length.
+    * sppo: (chosen - (p - 1/2) / beta)^2 + (rejected - (1/2 - p) / beta)^2, beta = 1 / eta (Wu et al., 2024,
+      arXiv:2405.00675, eq. 4.7); TRL's ``sppo_hard`` for p = 1.
+    """
+    if kind == "sigmoid":
+        z = beta * (chosen - rejected)
+        return -target * logsigmoid(z) - (1 - target) * logsigmoid(-z)
+    if kind == "ipo":
+        h, aim = chosen - rejected, 1 / (2 * beta)
+        return target * (h - aim) ** 2 + (1 - target) * (h + aim) ** 2
+    if kind == "sppo":
+        aim = (target - 0.5) / beta
+        return (chosen - aim) ** 2 + (rejected + aim) ** 2
+    raise ValueError(f"there is no pairwise loss {kind!r}")
+
+
+class WeightedDPO(Counting, AtomicCheckpoints, PerUpdate, DPOTrainer):
+    """Loss: mean over the update's pairs of weight x `pair_losses`, plus ``sft_weight`` x weighted NLL of the
+    chosen sides per token of theirs, which keeps their probability from falling.
+
+    ``noise`` is the chance that a label is wrong way round (conservative DPO): a target p becomes
+    p (1 - noise) + (1 - p) noise. TRL's own ``label_smoothing`` does nothing to its sigmoid loss.
+    """
+
+    pair_loss = "sigmoid"
+    noise = 0.0
     sft_weight = 0.0
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset  # already token ids
 
+    def counts(self, inputs: dict[str, Any]) -> torch.Tensor:
+        chosen = inputs["completion_mask"].chunk(2)[0]
+        return torch.stack([torch.tensor(len(chosen), device=chosen.device), chosen.sum()])
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        weight = inputs.pop("weight")
+        weight, target = inputs.pop("weight"), inputs.pop("target")
         self.count(inputs)
-        ref_chosen, ref_rejected = self.compute_ref_log_probs(self.model, inputs)
+        pairs, tokens = self.per_update(inputs, num_items_in_batch)
+        reference = torch.stack(self.compute_ref_log_probs(self.model, inputs))
         mask = inputs["completion_mask"]
         outputs = model(
             input_ids=inputs["input_ids"],
@@ -57,22 +105,27 @@ class WeightedDPO(Counting, AtomicCheckpoints, DPOTrainer):
             use_cache=False,
             fused_lm_head=True,
         )
-        chosen, rejected = outputs.log_probs.sum(1).chunk(2)
-        margin = self.beta * ((chosen - ref_chosen) - (rejected - ref_rejected))
-        loss = (weight * -logsigmoid(margin)).mean()
+        policy = torch.stack(outputs.log_probs.sum(1).chunk(2))
+        ratios = policy - reference
+        if self.pair_loss == "ipo":
+            ratios = ratios / torch.stack(mask.sum(1).chunk(2))
+        target = target * (1 - self.noise) + (1 - target) * self.noise
+        losses = pair_losses(self.pair_loss, ratios[0], ratios[1], target, self.beta)
+        loss = (weight * losses).sum() / pairs
         if self.sft_weight:
-            tokens = mask[: len(chosen), 1:].sum()
-            loss = loss + self.sft_weight * (weight * -chosen).sum() / tokens
+            loss = loss + self.sft_weight * (weight * -policy[0]).sum() / tokens
+        margin = self.beta * (ratios[0] - ratios[1]).detach()
         metrics = self._metrics["train" if self.model.training else "eval"]
-        metrics["margin"].append(margin.detach().mean().item())
-        metrics["accuracy"].append((margin.detach() > 0).float().mean().item())
+        metrics["margin"].append(margin.mean().item())
+        metrics["accuracy"].append((margin > 0).float().mean().item())
         return loss
 
 
 class PadDPO(DataCollatorForPreference):
-    """TRL's own padding of pairs, plus the weights."""
+    """TRL's own padding of pairs, plus weights and targets."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super().torch_call(examples)
-        batch["weight"] = torch.tensor([e["weight"] for e in examples], dtype=torch.float32)
+        for name in ("weight", "target"):
+            batch[name] = torch.tensor([e[name] for e in examples], dtype=torch.float32)
         return batch
