@@ -1,7 +1,7 @@
 """For prompts that have no answer: right is who says so.
 
-A prompt tagged ``unanswerable`` (`loop.prompts.tags`) is checked here, whatever checker it names. Silence is no
-abstention: a model that falls silent or is cut off has not said that it cannot know.
+A prompt tagged ``unanswerable`` (`loop.prompts.tags`) is checked here, whatever checker it names. Silence is
+no abstention: a model that falls silent or is cut off has not said that it cannot know.
 """
 
 from __future__ import annotations

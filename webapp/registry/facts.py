@@ -90,7 +90,8 @@ def _measured(version: ModelVersion) -> list[dict[str, Any]]:
     if iteration is not None and iteration.champion_id:
         others |= Q(model_version=iteration.champion_id)
     rows = (
-        Evaluation.objects.filter(model_version__project=version.project_id, done=True, n__gt=0)
+        Evaluation.objects.bare()
+        .filter(model_version__project=version.project_id, done=True, n__gt=0)
         .filter(Q(model_version=version) | others)
         .select_related("model_version")
         .order_by("id")

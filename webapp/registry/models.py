@@ -72,6 +72,12 @@ class ModelVersion(models.Model):
         return self.name if self.adapter_path else None
 
 
+class EvaluationQuerySet(models.QuerySet["Evaluation"]):
+    def bare(self) -> "EvaluationQuerySet":
+        """What the version does by itself: without the no-training baseline's examples in the prompt."""
+        return self.exclude(sampling__has_key="shots")
+
+
 class Evaluation(models.Model):
     """One model version measured on one fixed list of prompts, once for ever.
 
@@ -93,6 +99,8 @@ class Evaluation(models.Model):
     seconds = models.FloatField(default=0.0, help_text="Machine time of its units, summed.")
     tokens = models.BigIntegerField(default=0, help_text="Tokens the model wrote.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EvaluationQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -141,8 +149,8 @@ class Promotion(models.Model):
 
 
 class GateUse(models.Model):
-    """What an iteration's decision is made on, pinned when the measuring begins. Prompts wear out: each decision
-    leaks a little of them."""
+    """What an iteration's decision is made on, pinned when the measuring begins. Prompts wear out: each
+    decision leaks a little of them."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gate_uses")
     iteration = models.OneToOneField(

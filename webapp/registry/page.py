@@ -37,9 +37,8 @@ def versions_of(project: Project) -> list[VersionRow]:
         "number"
     )
     rows = {version.pk: VersionRow(version) for version in versions}
-    for evaluation in Evaluation.objects.filter(model_version__project=project, done=True, n__gt=0).order_by(
-        "id"
-    ):
+    done = Evaluation.objects.bare().filter(model_version__project=project, done=True, n__gt=0)
+    for evaluation in done.order_by("id"):
         rows[evaluation.model_version_id].measured[evaluation.split] = measurement_of(evaluation)
     return list(rows.values())
 

@@ -79,6 +79,10 @@ def adapter_folder(version: ModelVersion) -> Path:
     return folder
 
 
+def version_for_work(pk: int) -> ModelVersion:
+    return ModelVersion.objects.select_related("project").get(pk=pk)
+
+
 def evaluation_for_work(pk: int) -> Evaluation:
     return Evaluation.objects.select_related("model_version__project").get(pk=pk)
 
@@ -128,7 +132,9 @@ def heldout_outcomes(version: ModelVersion) -> dict[str, bool | None]:
     Raises:
         Evaluation.DoesNotExist: it was never measured.
     """
-    evaluation = Evaluation.objects.filter(
-        model_version=version, split=Split.HELDOUT.value, done=True
-    ).latest("id")
+    evaluation = (
+        Evaluation.objects.bare()
+        .filter(model_version=version, split=Split.HELDOUT.value, done=True)
+        .latest("id")
+    )
     return outcomes_by_prompt(outcome_rows(evaluation))

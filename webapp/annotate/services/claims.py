@@ -46,7 +46,8 @@ def assignment_claim(
     Their own live claim comes first (a reload resumes it), then one they let expire whose slot is still
     free (their draft comes back with it), tasks they are invited to, comparisons that the gate waits for,
     now and then a gold item or a silent repeat, slots that came back, and the best free task they never
-    had. Without ``kind`` the kinds are tried in turn. ``besides`` leaves out the claim they are working on, to fetch the one after it early.
+    had. Without ``kind`` the kinds are tried in turn. ``besides`` leaves out the claim they are working on,
+    to fetch the one after it early.
     The number of queries depends on none of how many tasks, people and answers there are.
 
     Raises:
