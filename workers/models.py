@@ -31,8 +31,8 @@ def engine_with(version: Any) -> Any:
         RegistryError: its weights are gone, or the files or the canary are not those that were noted.
         ArtifactError, CanaryError: the adapter is damaged, or changes nothing.
     """
-    from workers.alternatives import Interlude
     from workers.engines import engine_for
+    from workers.waiting import Interlude
 
     if version.base not in _engines:
         _engines.clear()  # one base at a time: a model worker owns its memory

@@ -13,7 +13,7 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
-from workers import alternatives, leaving, warm
+from workers import leaving, waiting, warm
 from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 
 log = structlog.get_logger()
@@ -23,11 +23,11 @@ log = structlog.get_logger()
 def look(queue: str) -> None:
     """Claim and do units of ``queue`` until none is free, or this worker is told to end.
 
-    A person who waits for alternatives comes before any unit that needs the model.
+    A person who waits for a model comes before any unit that needs the model.
     """
     close_old_connections()
     while not leaving.asked():
-        if queue == warm.MODEL and patiently(alternatives.take):
+        if queue == warm.MODEL and patiently(waiting.take):
             continue
         if (unit := patiently(lambda: unit_claim(queue=queue))) is None:
             break

@@ -95,41 +95,41 @@ def _first_of(claim):
 
 def test_partial_texts_appear_while_it_is_written(claim, scripted, monkeypatch):
     from webapp.annotate import services
-    from workers import alternatives
+    from workers import alternatives, waiting
 
-    monkeypatch.setattr(alternatives, "PAUSE", 0)
+    monkeypatch.setattr(waiting, "PAUSE", 0)
     seen = []
     beat = services.regeneration_heartbeat
     monkeypatch.setattr(
         alternatives,
-        "regeneration_heartbeat",
+        "heartbeat",
         lambda *, partial=None, **of: seen.append(partial) or beat(partial=partial, **of),
     )
     scripted(lambda request, i: f"2 + 2 = {i}")
     row = ask(claim, count=2)
-    assert alternatives.take()
+    assert waiting.take()
     assert seen == [["2 + ", "2 + "], ["2 + 2 = 0", "2 + 2 = 1"]]
     assert now(row).partial == ["2 + 2 = 0", "2 + 2 = 1"]
-    assert not alternatives.take()
+    assert not waiting.take()
 
 
 def test_an_engine_that_fails_leaves_a_sentence(claim, scripted):
-    from workers import alternatives
+    from workers import waiting
 
     def broken(request, i):
         raise ConnectionError("the server is away")
 
     scripted(broken)
     row = ask(claim)
-    assert alternatives.take()
+    assert waiting.take()
     assert (now(row).state, row.error) == ("failed", "ConnectionError: the server is away")
 
 
 def test_a_cancelled_one_is_dropped_and_a_leaving_worker_gives_it_back(claim, scripted, monkeypatch):
     from webapp.annotate.services import regeneration_cancel
-    from workers import alternatives, leaving
+    from workers import leaving, waiting
 
-    monkeypatch.setattr(alternatives, "PAUSE", 0)
+    monkeypatch.setattr(waiting, "PAUSE", 0)
     row = ask(claim)
 
     def cancel(request, i):
@@ -137,13 +137,13 @@ def test_a_cancelled_one_is_dropped_and_a_leaving_worker_gives_it_back(claim, sc
         return "2 + 2 = 4"
 
     scripted(cancel)
-    assert alternatives.take()
+    assert waiting.take()
     assert (now(row).state, row.responses.count()) == ("cancelled", 0)
 
     row = ask(claim)
     scripted(lambda request, i: leaving._asked.set() or "2 + 2 = 4")
     try:
-        alternatives.take()
+        waiting.take()
     finally:
         leaving._asked.clear()
     assert (now(row).state, row.attempt, row.responses.count()) == ("queued", 0, 0)
@@ -152,17 +152,17 @@ def test_a_cancelled_one_is_dropped_and_a_leaving_worker_gives_it_back(claim, sc
 def test_a_repeat_writes_the_same_and_nothing_twice(claim, scripted, monkeypatch):
     """The worker died after it had written; who takes over derives the same ids and seeds."""
     from webapp.annotate.models import Regeneration
-    from workers import alternatives
+    from workers import alternatives, waiting
 
     seeds = []
     scripted(lambda request, i: seeds.append(request.seeds[i]) or Completion(f"2 + 2 = {i}"))
     row = ask(claim, count=2)
     finish = alternatives.regeneration_finish
     monkeypatch.setattr(alternatives, "regeneration_finish", lambda **_: None)  # died just before
-    alternatives.take()
+    waiting.take()
     Regeneration.objects.filter(pk=row.pk).update(lease_until="2020-01-01T00:00:00Z")
     monkeypatch.setattr(alternatives, "regeneration_finish", finish)
-    alternatives.take()
+    waiting.take()
     assert (now(row).state, row.attempt, row.responses.count()) == ("done", 2, 2)
     assert seeds[:2] == seeds[2:]
 
@@ -170,19 +170,19 @@ def test_a_repeat_writes_the_same_and_nothing_twice(claim, scripted, monkeypatch
 def test_what_goes_wrong_in_an_interlude_stays_there(claim, monkeypatch):
     from django.db import OperationalError
 
-    from workers import alternatives
+    from workers import waiting
 
     for error in (OperationalError("gone"), ValueError("odd")):
 
         def fail(base=None, error=error):
             raise error
 
-        monkeypatch.setattr(alternatives, "take", fail)
-        alternatives.Interlude("seed")()
+        monkeypatch.setattr(waiting, "take", fail)
+        waiting.Interlude("seed")()
 
 
 def test_the_batch_gets_as_long_as_the_alternatives_took(monkeypatch):
-    from workers import alternatives
+    from workers import waiting
 
     clock, taken = [100.0], []
 
@@ -190,9 +190,9 @@ def test_the_batch_gets_as_long_as_the_alternatives_took(monkeypatch):
         taken.append(clock[0])
         clock[0] += 2.0
 
-    monkeypatch.setattr(alternatives.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(alternatives, "take", slow)
-    look_up = alternatives.Interlude("seed")
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(waiting, "take", slow)
+    look_up = waiting.Interlude("seed")
     for _ in range(8):
         look_up()
         clock[0] += 0.5
@@ -204,7 +204,7 @@ def test_the_seed_model_answers_when_idle_and_within_a_batch_that_does_not_notic
     """Both latencies are printed; the batch's texts are those of an undisturbed engine."""
     from tests.webapp.iterations import support
     from webapp.traces.models import Response
-    from workers import alternatives, models, tasks
+    from workers import models, tasks, waiting
 
     models._engines.clear()
     models._checked.clear()
@@ -250,7 +250,7 @@ def test_the_seed_model_answers_when_idle_and_within_a_batch_that_does_not_notic
     busy = (row.finished_at - row.created_at).total_seconds()
     with capsys.disabled():
         print(f"\nseed model, request to alternatives: idle {idle:.2f} s, in a batch {busy:.2f} s")
-    assert alternatives.take() is False
+    assert waiting.take() is False
 
 
 def _texts(iteration):

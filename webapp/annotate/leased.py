@@ -1,7 +1,7 @@
 """What a person waits for a model to write: a leased row like a work unit, taken before batch work.
 
 The row is the truth. A worker claims it with ``SKIP LOCKED`` and gets a fencing token; every write of results
-checks it. Partial texts are shown while it is written. Who waits hears of each change by a topic of their own.
+checks it. Partial texts are shown while it is written. Who waits hears of each change by a topic.
 """
 
 from __future__ import annotations

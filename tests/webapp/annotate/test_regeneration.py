@@ -15,7 +15,7 @@ from loop.sample.alternatives import alternatives as written_from
 from loop.scripted import ScriptedEngine
 from tests import factories as make
 from tests.webapp.iterations.support import together
-from webapp.annotate import alternatives, services
+from webapp.annotate import alternatives, leased, services
 from webapp.annotate.errors import AnnotateConflict, PayloadInvalid
 from webapp.annotate.models import Annotation, AnnotationTask, Assignment, Regeneration
 from webapp.annotate.services import regeneration as module
@@ -252,7 +252,7 @@ def test_a_cancelled_request_stops_its_worker(claim):
 
 def test_a_request_that_kills_its_workers_fails_with_a_sentence(claim):
     row = ask(claim)
-    for _ in range(module.MOST_ATTEMPTS):
+    for _ in range(leased.MOST_ATTEMPTS):
         lapse(services.regeneration_claim())
     assert services.regeneration_claim() is None
     row.refresh_from_db()
@@ -284,7 +284,7 @@ def test_the_sweep_calls_again_gives_up_and_leaves_a_busy_worker_alone(claim, mo
     services.regenerations_sweep(now=now + timedelta(minutes=11))
     other.refresh_from_db()
     assert (other.state, "No model worker took this" in other.error) == ("failed", True)
-    Regeneration.objects.filter(pk=row.pk).update(attempt=module.MOST_ATTEMPTS)
+    Regeneration.objects.filter(pk=row.pk).update(attempt=leased.MOST_ATTEMPTS)
     lapse(taken)
     services.regenerations_sweep(now=timezone.now())
     row.refresh_from_db()
