@@ -1,4 +1,5 @@
-"""LoRA adapters on one base model, by name.
+"""LoRA adapters on one base model, by name. A scorer's has a head as well, which is kept beside the base: the
+same base writes under one name and scores under another.
 
 A name means one folder for the life of the engine: whatever caches by name (here PEFT's table, elsewhere
 a server's prefix cache) must never meet other weights under a name it knows.
@@ -13,6 +14,10 @@ from typing import Any
 
 from loop.finetune.artifacts import ArtifactError, verified
 from workers.engines.hashes import base_sha
+from workers.engines.scoring import Head
+
+# What PEFT calls the head of a model that scores; it names both whichever there is.
+HEADS = ("score", "classifier")
 
 
 class AdapterTable:
@@ -23,6 +28,7 @@ class AdapterTable:
         self._peft: Any = None
         self._on: str | None = None  # the adapter in effect; None: the bare base
         self._paths: dict[str, Path] = {}
+        self._heads: dict[str, Head] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._paths
@@ -31,8 +37,8 @@ class AdapterTable:
         """Make the adapter in ``path`` answer to ``name``; a second call with the same pair does nothing.
 
         Raises:
-            ArtifactError: the folder fails its manifest, was trained on another base, or its weights are
-                not exactly those the base has room for.
+            ArtifactError: the folder fails its manifest, was trained on another base, its weights are
+                not exactly those the base has room for, or its head is of an unknown kind.
             ValueError: the name already means another folder.
         """
         path = path.resolve()
@@ -56,13 +62,17 @@ class AdapterTable:
 
         config = PeftConfig.from_pretrained(str(path))
         config.inference_mode = True
+        state = load_file(path / "adapter_model.safetensors")
+        head = None
+        if own := [m for m in config.modules_to_save or () if m in HEADS]:
+            head = self._head(path, state)
+            config.modules_to_save = [m for m in config.modules_to_save if m not in own] or None
         fresh = self._peft is None
         if fresh:
             self._peft = PeftModel(self._plain, config, adapter_name=name)
         else:
             self._peft.add_adapter(name, config)
         try:
-            state = load_file(path / "adapter_model.safetensors")
             wanted = get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False)
             self._check_keys(path, set(state), set(wanted))
             for key, value in state.items():
@@ -80,6 +90,50 @@ class AdapterTable:
             raise
         self._peft.eval()
         self._peft.requires_grad_(False)
+        if head is not None:
+            self._heads[name] = head
+
+    def _head(self, path: Path, state: dict[str, Any]) -> Head:
+        """Takes the head out of an adapter's weights. Raises ArtifactError unless it gives one number."""
+        weight = state.pop("base_model.model.score.weight", None)
+        bias = state.pop("base_model.model.score.bias", None)
+        size = self._plain.config.get_text_config(decoder=True).hidden_size
+        one_number = weight is not None and tuple(weight.shape) == (1, size)
+        if not one_number or (bias is not None and tuple(bias.shape) != (1,)):
+            found = "none" if weight is None else f"one of shape {tuple(weight.shape)}"
+            raise ArtifactError(f"{path}: a scorer needs a head of shape (1, {size}), this has {found}")
+        bias = weight.new_zeros(1) if bias is None else bias
+        return Head(weight[0].float().to(self._plain.device), bias[0].float().to(self._plain.device))
+
+    def head(self, name: str) -> Head:
+        """The head of a scorer.
+
+        Raises:
+            LookupError: no such adapter is loaded, or it is one that writes.
+        """
+        self._known(name)
+        if name not in self._heads:
+            raise LookupError(f"adapter {name!r} has no head: it writes, it does not score")
+        return self._heads[name]
+
+    def writer(self, name: str | None) -> None:
+        """Raises LookupError where ``name`` is a scorer: what it would write nobody trained."""
+        if name in self._heads:
+            raise LookupError(f"adapter {name!r} is a scorer: it does not write")
+
+    def merged(self, name: str) -> Any:
+        """The base with the adapter ``name`` merged into its weights, as a plain model.
+
+        This takes the base apart: the table is of no use afterwards.
+        """
+        self._known(name)
+        return self._peft.merge_and_unload(safe_merge=True, adapter_names=[name])
+
+    def _known(self, name: str) -> None:
+        if name not in self._paths:
+            raise LookupError(
+                f"no adapter called {name!r} is loaded; there are: {', '.join(self._paths) or 'none'}"
+            )
 
     @staticmethod
     def _check_keys(path: Path, found: set[str], wanted: set[str]) -> None:
@@ -99,10 +153,8 @@ class AdapterTable:
         Raises:
             LookupError: no such adapter is loaded.
         """
-        if name is not None and name not in self._paths:
-            raise LookupError(
-                f"no adapter called {name!r} is loaded; there are: {', '.join(self._paths) or 'none'}"
-            )
+        if name is not None:
+            self._known(name)
         before = self._on
         self._switch(name)
         try:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from loop.finetune.artifacts import verified
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
+from loop.model import Completion, GenerateRequest, RewardRequest, ScoredText, ScoreRequest, Watch
 
 CONTINUES = ("vllm", "sglang")  # servers that take continue_final_message
 TRIES = 4
@@ -188,6 +188,12 @@ class OpenAIEngine:
             )
             out.append(ScoredText(tuple(completion), logprobs))
         return out
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[tuple[float, ...]]:
+        """Raises NotSupported: no common interface reads a trained head beside a model that writes."""
+        raise NotSupported(
+            f"{self.url} cannot run a trained scorer; use the base model's folder in place of its address"
+        )
 
     # -- HTTP
 

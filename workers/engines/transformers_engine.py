@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.model import Completion, GenerateRequest, ScoredText, ScoreRequest, Watch
+from loop.model import Completion, GenerateRequest, RewardRequest, ScoredText, ScoreRequest, Watch
 from loop.records import Message
 from workers.engines.hashes import model_folder, weight_files
 from workers.engines.memory import share_the_cpu
@@ -111,7 +111,7 @@ class TransformersEngine:
 
         Raises:
             ValueError: a prompt alone fills the model's context.
-            LookupError: a request names an adapter that is not loaded.
+            LookupError: a request names an adapter that is not loaded, or a scorer.
             MemoryError: not even one sample fits.
         """
         from workers.engines.decode import Decoder, Row
@@ -119,6 +119,7 @@ class TransformersEngine:
         rows: dict[str | None, list[Row]] = {}
         ids = self._prompt_ids({r.messages for r in requests})
         for i, r in enumerate(requests):
+            self._adapters.writer(r.adapter)
             prefix = tuple(self.tokens.text_ids(r.prefix))
             prompt = (*ids[r.messages], *prefix)
             room = self.context - len(prompt)
@@ -174,11 +175,7 @@ class TransformersEngine:
         for i, r in enumerate(requests):
             context = (*ids[r.messages], *self.tokens.text_ids(r.prefix))
             completion = tuple(self.tokens.text_ids(r.completion))
-            if len(context) + len(completion) > self.context:
-                raise ValueError(
-                    f"a prompt of {len(context)} tokens and a completion of {len(completion)} are longer"
-                    f" together than the model's context of {self.context} tokens"
-                )
+            self._refuse_longer(len(context), len(completion))
             groups.setdefault(r.adapter, []).append(Text(i, context, completion))
         out = [ScoredText((), ())] * len(requests)
         with self._lock:
@@ -190,6 +187,47 @@ class TransformersEngine:
                         out[text.index] = ScoredText(text.completion, logprobs)
                         self.between()
         return out
+
+    def reward(self, requests: Sequence[RewardRequest]) -> list[tuple[float, ...]]:
+        """What scorers say, read where they were trained: at the token that completes each step, or for the
+        whole at the end of the turn.
+
+        Raises:
+            ValueError: longer than the model's context, or an end outside the completion.
+            LookupError: an adapter that is not loaded, or that is no scorer.
+        """
+        from workers.engines.scoring import Text, reward_texts
+
+        ids = self._prompt_ids({r.messages for r in requests})
+        groups: dict[str, list[Text]] = {}
+        for i, r in enumerate(requests):
+            context, completion = ids[r.messages], tuple(self.tokens.text_ids(r.completion))
+            if r.ends:
+                places = self.tokens.end_places(completion, r.completion, r.ends)
+            else:
+                completion = (*completion, *self.tokens.turn_end_ids())
+                places = [len(completion) - 1]
+            reads = tuple(len(context) + place for place in places)
+            self._refuse_longer(len(context), len(completion))
+            groups.setdefault(r.adapter, []).append(Text(i, context, completion, reads))
+        out: list[tuple[float, ...]] = [()] * len(requests)
+        with self._lock:
+            for adapter, texts in groups.items():
+                head = self._adapters.head(adapter)
+                with self._adapters.active(adapter) as model:
+                    for text, chances in reward_texts(
+                        model, head, texts, self.tokens.pad_id, self.max_batch_tokens
+                    ):
+                        out[text.index] = chances
+                        self.between()
+        return out
+
+    def _refuse_longer(self, context: int, completion: int) -> None:
+        if context + completion > self.context:
+            raise ValueError(
+                f"a prompt of {context} tokens and a completion of {completion} are longer"
+                f" together than the model's context of {self.context} tokens"
+            )
 
     def token_spans(
         self, token_ids: Sequence[int], spans: Sequence[tuple[int, int]], text: str | None = None

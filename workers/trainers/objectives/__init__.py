@@ -2,8 +2,8 @@
 
 A module has ``encode(rows, tokens, settings)``, which gives `workers.trainers.encode.Encoded`, and
 ``build(parts)``, which gives a transformers Trainer that mixes in `AtomicCheckpoints` and `Counting`.
-``load(folder, dtype)`` may replace how the base is read, and ``TASK`` PEFT's task type. What rows an
-objective learns from is in `loop.finetune.objectives`.
+``load(folder, dtype)`` may replace how the base is read, ``start(model, adapter)`` how an earlier adapter is
+put on it, and ``TASK`` PEFT's task type. What rows an objective learns from is in `loop.finetune.objectives`.
 
 Rows come tokenised and weighted: TRL would tokenise again and append an end token to inner steps. Where an
 objective coincides with TRL's own, a test holds the losses equal (private hooks change between TRL's minors).
@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from loop.recipe import FinetunePart
@@ -50,6 +51,11 @@ def objective_named(name: str) -> ModuleType:
     if not (Path(__file__).parent / f"{name}.py").is_file() or name.startswith("_"):
         raise ValueError(f"there is no trainer for the objective {name!r}")
     return importlib.import_module(f"workers.trainers.objectives.{name}")
+
+
+def start_from(model: Any, adapter: Path) -> Any:
+    """``model`` with a trained adapter on, to be trained further."""
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
 
 
 def load_causal(folder: Path, dtype: Any) -> Any:
