@@ -55,8 +55,8 @@ def parts_of(
     epochs: float = 1,
     **settings: Any,
 ) -> Any:
-    """What the objective's `build` takes; an update has ``batch_size`` x ``grad_accum`` rows however ``micro``
-    and ``accum`` cut it."""
+    """What the objective's `build` takes. An update has ``batch_size`` x ``grad_accum`` rows, however
+    ``micro`` and ``accum`` cut it."""
     from datasets import Dataset
     from peft import LoraConfig, PeftModel
     from transformers import set_seed
@@ -72,10 +72,7 @@ def parts_of(
     if start:
         model = PeftModel.from_pretrained(model, start, is_trainable=True)
     else:
-        # Half of a fresh adapter is zero, and with it half of the first gradients.
-        options["peft_config"] = LoraConfig(
-            r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=True
-        )
+        options["peft_config"] = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
     cut = common(micro or part.batch_size, accum or part.grad_accum, rate, epochs)
     return Parts(model, part, tokens, encoded.rows, cut, options, seed=5, cuda=False)
 

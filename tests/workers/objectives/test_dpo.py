@@ -130,8 +130,8 @@ def ids_of(tokens: Any, row: TrainRow) -> tuple[list[int], list[int], list[int]]
         {},
         {"label_smoothing": 0.2},
         {"sft_weight": 0.5},
-        {"loss": "ipo", "beta": 0.5, "rate": 1.0},
-        {"loss": "sppo", "rate": 0.01},
+        {"loss": "ipo", "beta": 0.5, "rate": 0.03},
+        {"loss": "sppo", "rate": 0.003},
     ],
 )
 def test_the_better_side_rises_and_the_worse_falls(settings: dict[str, Any], llama: Path) -> None:

@@ -40,7 +40,7 @@ def one(log_ratio: float, right: bool, rate: float, epsilon: float) -> tuple[flo
     x = torch.tensor([log_ratio], requires_grad=True)
     loss = token_losses(x, torch.tensor([right]), torch.tensor([rate]), epsilon)
     loss.sum().backward()
-    return float(loss), float(x.grad)
+    return float(loss.detach()), float(x.grad)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,6 @@ def test_a_ratio_out_of_hand_stays_finite() -> None:
 
 def test_on_policy_gradients_are_rewards_with_their_mean_taken_off(rows: list[TrainRow], llama: Path) -> None:
     """Weight 1 - r: a right token pulls with 1 - r, a wrong one with -r."""
-    from torch import cat
-
     trainer = trainer_of(llama, "nft", rows, batch_size=8)
     batch = trainer.data_collator(trainer.train_dataset.to_list())
     trainer.compute_loss(trainer.model, dict(batch)).backward()
@@ -86,7 +84,7 @@ def test_on_policy_gradients_are_rewards_with_their_mean_taken_off(rows: list[Tr
     ).log_probs.sum(1)
     (-((batch["label"].float() - batch["rate"]) * logs).sum() / count).backward()
     wanted = gradient(trainer)
-    assert cat([found, wanted]).abs().max() > 1e-3
+    assert wanted.abs().max() > 1e-3
     assert (found - wanted).abs().max() < 1e-4
 
 
@@ -129,7 +127,7 @@ def test_right_rises_and_wrong_falls(rows: list[TrainRow], llama: Path) -> None:
 
 
 def test_without_wrong_samples_it_is_rejection_sampling(rows: list[TrainRow], llama: Path) -> None:
-    """SFT on the right ones, prompts weighed by 1 - r; on a log scale the losses differ by a constant alone."""
+    """SFT on the right ones, prompts weighed by 1 - r: the losses differ by what the old policy said."""
     options: dict[str, Any] = {"epochs": 3, "rate": 0.2}
     nft = trainer_of(llama, "nft", rows, negative_weight=0, **options)
     right = [replace(r, reward=1.0, weight=1 - (r.rate or 0.0)) for r in rows if r.label]
