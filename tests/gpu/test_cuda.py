@@ -9,7 +9,7 @@ from loop.records import Message, Sampling
 from tests.workers.tiny import make_model
 from tests.workers.training import make_run, sft_rows
 from workers.engines.transformers_engine import TransformersEngine
-from workers.trainers.supervise import run_training
+from workers.trainers.supervise import Wish, run_training
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -44,5 +44,5 @@ def test_the_same_requests_give_the_same_samples_in_bfloat16(base):
 
 def test_a_lora_run_ends_with_an_adapter(base, tmp_path):
     run = make_run(tmp_path / "run", base, sft_rows())
-    result = run_training(run, lambda line: None, lambda: False)
+    result = run_training(run, lambda lines: None, lambda: Wish.GO_ON)
     assert result.done, result.message
