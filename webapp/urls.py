@@ -10,6 +10,8 @@ urlpatterns = [
     path("", include("webapp.annotate.urls")),
     path("", include("webapp.iterations.urls")),
     path("", include("webapp.registry.urls")),
+    path("", include("webapp.schedules.urls")),
+    path("", include("webapp.notices.urls")),
     path("api/", include("webapp.api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -174,7 +174,7 @@ def test_tasks_committed_late_are_found_on_the_next_round(project, iteration, ma
 
 
 def test_the_scheduler_fills_and_mends(project, iteration, make, monkeypatch):
-    from webapp.iterations.management.commands import scheduler as command
+    from webapp.schedules.management.commands import scheduler as command
 
     monkeypatch.setattr(command, "close_old_connections", lambda: None)
     scheduler = command.Command()

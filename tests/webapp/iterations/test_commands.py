@@ -177,7 +177,7 @@ def test_annotations_simulate_answers_what_is_open(project):
 
 
 def test_the_scheduler_s_round_survives_a_broken_part(project, monkeypatch):
-    from webapp.iterations.management.commands import scheduler
+    from webapp.schedules.management.commands import scheduler
 
     support.start(project)
     swept = []

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from webapp.notices.models import Channel, Delivery, Event
 from webapp.projects.models import Project
+
+log = structlog.get_logger()
 
 
 def notice_add(
@@ -27,8 +31,29 @@ def notice_add(
     """Queue one delivery per channel that asked for ``event``; returns how many channels there are.
 
     ``key`` says what it is about: told again, nothing is added. ``page``: the page's name and what follows
-    the project in its address. ``only``: this channel, whatever it asked for.
+    the project in its address. ``only``: this channel, whatever it asked for. What cannot be written is
+    logged: news must never stop what they are about.
     """
+    try:
+        with transaction.atomic():
+            return _add(project, event, key, title, text, page, facts or {}, only)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, and what is told of with it
+    except Exception:
+        log.exception("notice not written", project=project.pk, notice=key)
+        return 0
+
+
+def _add(
+    project: Project,
+    event: Event,
+    key: str,
+    title: str,
+    text: str,
+    page: tuple[Any, ...],
+    facts: Mapping[str, Any],
+    only: Channel | None,
+) -> int:
     channels = [only] if only else list(project.channels.filter(enabled=True, events__contains=[event]))
     now = timezone.now()
     payload = {
@@ -39,7 +64,7 @@ def notice_add(
         # Chat services show the field of this name; it therefore stands for itself.
         "text": f"{project.name}: {title}. {text}".strip(),
         "url": settings.PUBLIC_URL + reverse(page[0], args=[project.slug, *page[1:]]) if page else "",
-        **(facts or {}),
+        **facts,
     }
     Delivery.objects.bulk_create(
         [Delivery(channel=c, event=event, key=key, payload=payload, next_try_at=now) for c in channels],

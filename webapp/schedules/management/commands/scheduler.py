@@ -14,13 +14,18 @@ from django.utils import timezone
 from webapp.annotate.services import assignments_sweep, regenerations_sweep
 from webapp.annotate.services.searching import search_fill, search_mend
 from webapp.iterations.services import open_iterations_tick, units_sweep
+from webapp.notices.services import deliveries_send
+from webapp.schedules.services import schedules_look
 
 log = structlog.get_logger()
 SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Every second: move open iterations, re-announce work, take back leases, make tasks searchable."
+    help = (
+        "Every second: move open iterations, re-announce work, take back leases, make tasks searchable, "
+        "start what schedules say. Beside it: send notices."
+    )
 
     mended = 0  # up to which task gaps in the full text were looked for
 
@@ -28,6 +33,8 @@ class Command(BaseCommand):
         over = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: over.set())
+        # A mail server that takes its time must not hold up the loop. What a stop interrupts is sent later.
+        threading.Thread(target=self.send, args=(over,), daemon=True).start()
         while not over.wait(SECONDS):
             self.beat()
 
@@ -39,6 +46,7 @@ class Command(BaseCommand):
             units_sweep,
             lambda: assignments_sweep(now=timezone.now()),
             lambda: regenerations_sweep(now=timezone.now()),
+            schedules_look,
             search_fill,
             self.mend,
         )
@@ -54,3 +62,15 @@ class Command(BaseCommand):
 
     def mend(self) -> None:
         self.mended = search_mend(self.mended)
+
+    def send(self, over: threading.Event) -> None:
+        """Notices, in a thread and on a connection of its own."""
+        while not over.wait(SECONDS):
+            close_old_connections()
+            try:
+                deliveries_send()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("notices cannot be read, trying again", error=str(error))
+                connection.close()
+            except Exception:
+                log.exception("notices could not be sent")

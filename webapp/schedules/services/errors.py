@@ -1,0 +1,2 @@
+class ScheduleError(Exception):
+    """A schedule that cannot be kept or run as asked; the message says why."""
