@@ -26,7 +26,7 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     files = {}
     for path in _files(folder):
         _sync(path)
-        files[path.relative_to(folder).as_posix()] = _sha(path)
+        files[path.relative_to(folder).as_posix()] = file_sha(path)
     manifest = {"files": files, **facts}
     aside = folder / (MANIFEST + ".tmp")
     aside.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def verify(folder: Path) -> list[str]:
     problems = [f"{name} is missing" for name in listed if name not in present]
     problems += [f"{name} is not in the manifest" for name in present if name not in listed]
     for name, sha in listed.items():
-        if name in present and _sha(present[name]) != sha:
+        if name in present and file_sha(present[name]) != sha:
             problems.append(f"{name} is not what was written: its sha256 differs from the manifest's")
     return problems
 
@@ -121,7 +121,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p not in skip)
 
 
-def _sha(path: Path) -> str:
+def file_sha(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

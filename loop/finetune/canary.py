@@ -12,6 +12,7 @@ the adapter, where there is one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 Reading = Mapping[str, Any]
@@ -51,12 +52,14 @@ def disagreement(expected: Reading, found: Reading) -> str:
 
     Readings that cannot be compared (other texts, none at all) do not disagree.
     """
+    if not all(isfinite(x) for row in found.get("values", {}).values() for x in row):
+        return "what it says of the fixed texts is not a number"
     if not comparable(expected, found):
         return ""
     apart, allowed = distance(expected["values"], found["values"]), tolerance(expected, found)
     if apart is None:
         return "the fixed texts fall into other tokens than they did"
-    if not apart <= allowed:  # a NaN is not within any tolerance
+    if apart > allowed:
         return (
             f"on the fixed texts it says {_mean(found)} ({_where(found)}) where {_mean(expected)}"
             f" ({_where(expected)}) was noted: {apart:.3g} apart per number, at most {allowed:g} is rounding"

@@ -4,6 +4,8 @@ DATABASE_URL, REDIS_URL   external services; `./run` sets both to the embedded o
 SECRET_KEY                required when WHETSTONE_DEBUG is off and no var/secret_key exists
 WHETSTONE_VAR             folder for all state (default: var/ in the checkout)
 WHETSTONE_DEBUG           1 for Django's debug pages
+WHETSTONE_ADAPTER_MB      largest adapter taken by upload (default: 2048)
+WHETSTONE_EXPORT_DAYS     merged models are kept so long for download (default: 7)
 WHETSTONE_HOSTS           comma-separated host names served (default: loopback)
 WHETSTONE_URL             where people reach this server, for the links in notices: https://whetstone.example.org
 EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
@@ -26,6 +28,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 VAR_DIR = Path(os.environ.get("WHETSTONE_VAR", BASE_DIR / "var")).resolve()
 ADAPTERS_DIR = VAR_DIR / "adapters"
 RUNS_DIR = VAR_DIR / "runs"
+EXPORTS_DIR = VAR_DIR / "exports"
 SEED_MODEL_DIR = BASE_DIR / "workers" / "seed" / "model"
 
 env = environ.Env()
@@ -202,6 +205,9 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="whetstone@localhost")
 NOTICE_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
 WEBHOOK_HTTP = env.bool("WHETSTONE_WEBHOOK_HTTP", default=False)
 WEBHOOK_PRIVATE = env.bool("WHETSTONE_WEBHOOK_PRIVATE", default=False)
+
+ADAPTER_UPLOAD_BYTES = env.int("WHETSTONE_ADAPTER_MB", default=2048) << 20  # of one import by a browser
+EXPORT_DAYS = env.int("WHETSTONE_EXPORT_DAYS", default=7)  # merged models are made anew when asked again
 
 # How long a claim lasts without a heartbeat, in seconds.
 WORK_UNIT_LEASE = env.int("WHETSTONE_LEASE", default=60)

@@ -39,8 +39,9 @@ def test_the_mean_difference_is_what_counts():
     assert disagreement(before, reading([-1.001, -2.002], "cuda")) == ""
 
 
-def test_a_nan_agrees_with_nothing():
-    assert "nan apart" in disagreement(reading([-1.0]), reading([float("nan")]))
+def test_a_nan_agrees_with_nothing_not_even_with_no_reading():
+    for noted in (reading([-1.0]), {}):
+        assert "not a number" in disagreement(noted, reading([float("nan")]))
 
 
 def test_other_tokens_are_said_and_other_texts_are_not_compared():

@@ -35,12 +35,14 @@ from webapp.iterations.services.units import (
     unit_release,
     units_sweep,
 )
+from webapp.iterations.services.weights import adapter_inspect, model_merge
 
 __all__ = [
     "IterationError",
     "LeaseLost",
     "Order",
     "RunError",
+    "adapter_inspect",
     "annotation_close",
     "annotators_simulate",
     "challenger_register",
@@ -54,6 +56,7 @@ __all__ = [
     "iteration_start",
     "iteration_tick",
     "open_iterations_tick",
+    "model_merge",
     "points_add",
     "preview_start",
     "run_cancel",

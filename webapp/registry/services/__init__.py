@@ -13,7 +13,7 @@ from webapp.registry.services.evaluations import (
     outcomes_store,
     prompts_sha,
 )
-from webapp.registry.services.importing import adapter_import
+from webapp.registry.services.importing import OtherBase, adapter_import, upload_unpack
 from webapp.registry.services.versions import (
     base_register,
     model_register,
@@ -22,6 +22,7 @@ from webapp.registry.services.versions import (
 )
 
 __all__ = [
+    "OtherBase",
     "RegistryError",
     "adapter_import",
     "base_register",
@@ -34,6 +35,7 @@ __all__ = [
     "model_register",
     "outcomes_store",
     "prompts_sha",
+    "upload_unpack",
     "version_canary_check",
     "version_hashes_check",
 ]

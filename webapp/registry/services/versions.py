@@ -33,6 +33,7 @@ def model_register(
     iteration_id: int | None = None,
     recipe: str = "",
     training: Mapping[str, Any] | None = None,
+    note: str = "",
 ) -> ModelVersion:
     """Add a model version under a name that was never used before.
 
@@ -58,6 +59,7 @@ def model_register(
         iteration_id=iteration_id,
         recipe=recipe,
         training=dict(training or {}),
+        note=note,
         **{k: v for k, v in (hashes or {}).items() if k in ("base_sha", "tokenizer_sha", "template_sha")},
     )
 
