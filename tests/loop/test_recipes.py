@@ -50,8 +50,12 @@ def test_a_recipe_says_truly_what_it_needs(recipe: Recipe):
         assert recipe.uses_gold_at == "data"  # D_meta is kept where it agrees with the checker
     if recipe.annotate.kind != "none" and recipe.annotate.take:
         assert recipe.feedback_source in ("people", "mixed")
+    if recipe.finetune.objective in ("dpo", "kto", "nft"):
+        assert recipe.finetune.start == "champion"  # the reference is what wrote the samples
+    if recipe.finetune.objective == "nft":
+        assert "logprobs" in recipe.needs
+        assert (recipe.settings["temperature"], recipe.settings.get("top_k")) == (1.0, 0)
     if recipe.finetune.objective == "dpo":
-        assert recipe.finetune.start == "champion"
         assert recipe.finetune.learning_rate <= 1e-4
         assert recipe.finetune.sft_weight > 0
 
