@@ -99,7 +99,7 @@ def compose(
     seed: int = 0,
     champion_id: int | None = None,
 ) -> Composition:
-    """Choose among ``replayed`` and ``fresh`` examples, in this order and by id; with ``order`` (ids), the fresh
+    """Choose among ``replayed`` and ``fresh`` examples, so and by id; with ``order`` (ids), the fresh
     ones that it lists, as it lists them.
 
     Memory grows by a few hundred bytes per row, whatever its text. Ages count from ``champion_id``, or else

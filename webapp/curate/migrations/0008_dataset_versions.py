@@ -5,7 +5,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-
 OFF = "DROP TRIGGER datasetversion_immutable ON curate_datasetversion"
 BEFORE = """
 CREATE TRIGGER datasetversion_immutable BEFORE UPDATE OF number, sha256, row_count, example_ids, manifest

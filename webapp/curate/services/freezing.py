@@ -120,12 +120,11 @@ def dataset_compose(
     )
 
 
-def dataset_stream(*, dataset: DatasetVersion) -> Iterator[dict[str, Any]]:
-    """The training rows of a dataset version, in order, `AT_ONCE` in memory; with ``weight`` as it counts.
+def dataset_check(*, dataset: DatasetVersion) -> None:
+    """That the version is what was frozen; reads hashes alone.
 
     Raises:
-        LookupError: at the first row: an example is gone or was changed, so the version is not what was
-            frozen.
+        LookupError: an example is gone or was changed.
     """
     ids, factors = dataset.example_ids, dataset.row_weights or [1.0] * dataset.row_count
     shas: dict[int, str] = {}
@@ -136,7 +135,17 @@ def dataset_stream(*, dataset: DatasetVersion) -> Iterator[dict[str, Any]]:
         raise LookupError(f"{dataset} lists {len(ids)} examples, {len(shas)} exist")
     if len(factors) != len(ids) or digest_of((shas[pk] for pk in ids), factors) != dataset.sha256:
         raise LookupError(f"{dataset} does not match its hash")
-    del shas
+
+
+def dataset_stream(*, dataset: DatasetVersion) -> Iterator[dict[str, Any]]:
+    """The training rows of a dataset version, in order, `AT_ONCE` in memory; with ``weight`` as it counts.
+
+    Raises:
+        LookupError: at the first row: an example is gone or was changed, so the version is not what was
+            frozen.
+    """
+    dataset_check(dataset=dataset)
+    ids, factors = dataset.example_ids, dataset.row_weights or [1.0] * dataset.row_count
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
         rows = dict(Example.objects.filter(pk__in=part).values_list("pk", "row"))
