@@ -94,7 +94,7 @@ def store_adapter(folder: Path, root: Path) -> tuple[str, Path]:
     """
     sha = files_sha(verified(folder))
     target = root / sha
-    if target.is_dir() and not verify(target):
+    if _touched(target) and not verify(target):
         return sha, target
     root.mkdir(parents=True, exist_ok=True)
     aside = root / f".{sha}.{uuid.uuid4().hex}.tmp"
@@ -103,6 +103,7 @@ def store_adapter(folder: Path, root: Path) -> tuple[str, Path]:
         for path in _files(aside):
             _sync(path)
         _sync(aside / MANIFEST)
+        os.utime(aside)  # the copy has its source's times
         if target.exists() and verify(target):  # damaged since: the copy in hand is good, so take its place
             shutil.rmtree(target)
         try:
@@ -114,6 +115,15 @@ def store_adapter(folder: Path, root: Path) -> tuple[str, Path]:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return sha, target
+
+
+def _touched(folder: Path) -> bool:
+    """Whether it is there. From now on it is young: garbage collection lets it be until it is registered."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,7 +9,9 @@ from webapp.annotate.models import Annotation, TaskState
 from webapp.annotate.selectors import tasks_open
 from webapp.annotate.signals import annotation_submitted
 from webapp.events import notify
-from webapp.iterations.services import iteration_tick
+from webapp.iterations.services import iteration_tick, versions_at_work
+from webapp.projects.models import Project
+from webapp.registry.signals import versions_needed
 
 
 @receiver(annotation_submitted, dispatch_uid="iterations.answer")
@@ -22,3 +24,8 @@ def on_answer(annotation: Annotation, **_: Any) -> None:
     # The task as the answer left it: while it is open itself, nothing is to be asked.
     if task.state != TaskState.OPEN and not tasks_open(pk, task.purpose):
         transaction.on_commit(lambda: iteration_tick(iteration_id=pk), robust=True)
+
+
+@receiver(versions_needed, dispatch_uid="iterations.versions")
+def on_cleaning(project: Project, **_: Any) -> set[int]:
+    return versions_at_work(project)

@@ -23,6 +23,11 @@ class Project(models.Model):
     champion = models.ForeignKey(
         "registry.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="champion_of"
     )
+    keep_weights_days = models.PositiveIntegerField(
+        null=True,
+        default=90,
+        help_text="Weights of held and control versions go after so many days; null: never.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -74,8 +74,9 @@ class ModelVersion(models.Model):
 
 class EvaluationQuerySet(models.QuerySet["Evaluation"]):
     def bare(self) -> "EvaluationQuerySet":
-        """What the version does by itself: without the no-training baseline's examples in the prompt."""
-        return self.exclude(sampling__has_key="shots")
+        """What the version does by itself: not the no-training baselines, which are examples in a policy's
+        prompt, and the first sample where a scorer would pick."""
+        return self.exclude(sampling__has_any_keys=["shots", "unranked"])
 
 
 class Evaluation(models.Model):

@@ -1,5 +1,6 @@
 """The iterations app's writes: starting and steering iterations, moving the state machine, leasing work."""
 
+from webapp.iterations.services.cleaning import storage_clean, versions_at_work
 from webapp.iterations.services.machine import iteration_advance, iteration_tick, open_iterations_tick
 from webapp.iterations.services.measuring import evaluation_start
 from webapp.iterations.services.products import challenger_register, dataset_attach
@@ -66,10 +67,12 @@ __all__ = [
     "run_resume",
     "run_retry",
     "run_start",
+    "storage_clean",
     "unit_claim",
     "unit_completion",
     "unit_fail",
     "unit_heartbeat",
     "unit_release",
     "units_sweep",
+    "versions_at_work",
 ]

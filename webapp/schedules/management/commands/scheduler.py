@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -13,21 +14,23 @@ from django.utils import timezone
 
 from webapp.annotate.services import assignments_sweep, regenerations_sweep
 from webapp.annotate.services.searching import search_fill, search_mend
-from webapp.iterations.services import open_iterations_tick, units_sweep
+from webapp.iterations.services import open_iterations_tick, storage_clean, units_sweep
 from webapp.notices.services import deliveries_send
 from webapp.schedules.services import schedules_look
 
 log = structlog.get_logger()
 SECONDS = 1.0
+CLEAN_EVERY = timedelta(hours=1)
 
 
 class Command(BaseCommand):
     help = (
         "Every second: move open iterations, re-announce work, take back leases, make tasks searchable, "
-        "start what schedules say. Beside it: send notices."
+        "start what schedules say, remove what nothing needs. Beside it: send notices."
     )
 
     mended = 0  # up to which task gaps in the full text were looked for
+    clean_at = datetime.min.replace(tzinfo=UTC)
 
     def handle(self, *args: Any, **options: Any) -> None:
         over = threading.Event()
@@ -49,6 +52,7 @@ class Command(BaseCommand):
             schedules_look,
             search_fill,
             self.mend,
+            self.clean,
         )
         for part in parts:
             try:
@@ -62,6 +66,12 @@ class Command(BaseCommand):
 
     def mend(self) -> None:
         self.mended = search_mend(self.mended)
+
+    def clean(self) -> None:
+        """Weights, checkpoints and exports that nothing needs, every hour."""
+        if timezone.now() >= self.clean_at:
+            self.clean_at = timezone.now() + CLEAN_EVERY
+            storage_clean(now=timezone.now(), delete=True)
 
     def send(self, over: threading.Event) -> None:
         """Notices, in a thread and on a connection of its own."""
