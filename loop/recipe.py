@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loop.annotate.order import policy_named
 from loop.finetune.objectives import OBJECTIVES, SCORER_ROLES, ObjectiveName, Role
 from loop.records import RowKind
+from loop.score import Over
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -169,6 +170,9 @@ class FinetunePart(_Strict):
 class EvaluatePart(_Strict):
     limit: int = Field(2000, ge=1, description="at most this many held-out prompts")
     max_new_tokens: int = Field(160, ge=1)
+    best_of: int = Field(8, ge=2, description="a scorer's: samples per prompt that it picks from")
+    temperature: float = Field(0.8, gt=0, description="a scorer's: of those samples")
+    over: Over = Field("min", description="a process reward model's: what of its steps' chances counts")
 
 
 class GatePart(_Strict):
@@ -245,16 +249,19 @@ class Recipe(_Strict):
         return self
 
     @property
+    def trains_role(self) -> Role:
+        """The role of the model it trains."""
+        return OBJECTIVES[self.finetune.objective].gives
+
+    @property
     def scorer_role(self) -> Role | None:
         """The role of the one scorer that its iterations pin: what it needs, or what it trains anew."""
         asked = [role for role in SCORER_ROLES if role in self.needs]
-        gives = OBJECTIVES[self.finetune.objective].gives
-        return asked[0] if asked else None if gives == "policy" else gives
+        return asked[0] if asked else None if self.trains_role == "policy" else self.trains_role
 
     @model_validator(mode="after")
     def _one_scorer_is_named(self) -> Recipe:
-        asked = [role for role in SCORER_ROLES if role in self.needs]
-        gives = OBJECTIVES[self.finetune.objective].gives
+        asked, gives = [role for role in SCORER_ROLES if role in self.needs], self.trains_role
         if len(asked) > 1:
             raise ValueError("needs: an iteration has one scorer; name reward or process_reward, not both")
         if asked and gives not in ("policy", asked[0]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from loop.dialects import dialect_named
-from loop.recipe import method_named
+from loop.model import Scorer
+from loop.recipe import Recipe, method_named
 from loop.runtime import run_method
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import unit_completion
@@ -30,6 +31,7 @@ def run(unit: Any, lease: Lease) -> None:
         dialect=dialect_named(iteration.project.dialect),
         model_name=version.name,
         adapter=version.adapter_name,
+        scorer=_scorer(iteration, recipe),
         run_key=f"{iteration.project.slug}/{iteration.number}",
         seed=iteration.seed,
         on_trace=lease.count,
@@ -50,3 +52,12 @@ def run(unit: Any, lease: Lease) -> None:
             }
 
     patiently(write)
+
+
+def _scorer(iteration: Any, recipe: Recipe) -> Scorer | None:
+    """The pinned scorer, loaded beside the policy on the same engine, where the method may ask it."""
+    version = iteration.scorer
+    if version is None or version.role not in recipe.needs:
+        return None
+    engine_with(version)
+    return Scorer(version.name, version.adapter_name, version.role)

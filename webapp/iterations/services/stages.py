@@ -36,9 +36,9 @@ def slices(items: list[Any], size: int) -> list[list[Any]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
-def _units(iteration: Iteration, kind: str) -> tuple[int, int]:
-    """(done, all) units of a kind."""
-    states = list(WorkUnit.objects.filter(iteration=iteration, kind=kind).values_list("state", flat=True))
+def _units(iteration: Iteration, *kinds: str) -> tuple[int, int]:
+    """(done, all) units of these kinds."""
+    states = list(WorkUnit.objects.filter(iteration=iteration, kind__in=kinds).values_list("state", flat=True))
     return states.count(WorkUnit.State.DONE), len(states)
 
 
@@ -219,7 +219,7 @@ def _evaluate_plan(iteration: Iteration) -> None:
 
 
 def _evaluate_due(iteration: Iteration) -> Due:
-    done, total = _units(iteration, "evaluate")
+    done, total = _units(iteration, "evaluate", "rank")
     return None if done < total else (Stage.PROMOTE, "challenger and champion measured on the same prompts")
 
 

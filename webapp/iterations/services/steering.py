@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from loop.recipe import Recipe
+from loop.recipe import Recipe, recipes
 from loop.stages import OPEN, Stage, Status
 from webapp.accounts.models import User
 from webapp.annotate import services as annotate_services
@@ -19,6 +19,8 @@ from webapp.iterations.services.machine import iteration_tick
 from webapp.projects.models import AuditEvent, Project
 from webapp.projects.selectors import built_in
 from webapp.registry import services as registry
+from webapp.registry.models import ModelVersion
+from webapp.registry.selectors import scorer_in_use
 
 
 class IterationError(Exception):
@@ -58,6 +60,7 @@ def iteration_start(
             recipe_name=recipe.name,
             recipe=recipe.model_dump(mode="json"),
             champion=control_of.champion if control_of else registry.base_register(project=project),
+            scorer=control_of.scorer if control_of else _scorer(project, recipe),
             arm=Iteration.Arm.SHUFFLED if control_of else Iteration.Arm.MAIN,
             control_of=control_of,
             seed=secrets.randbelow(2**31) if seed is None else seed,
@@ -76,6 +79,30 @@ def _refuse_if_busy(project_id: int) -> Project:
     if open_one := busy.first():
         raise IterationError(f"{open_one} is still open; let it finish or cancel it first")
     return project
+
+
+def _scorer(project: Project, recipe: Recipe) -> ModelVersion | None:
+    """The scorer in use of the role that the recipe asks for, or trains anew: pinned with the champion.
+
+    Raises:
+        IterationError: it asks for one, and none can be used.
+    """
+    role = recipe.scorer_role
+    scorer = scorer_in_use(project, role) if role else None
+    if role not in recipe.needs:
+        return scorer
+    called = ModelVersion.Role(role).label.lower()
+    if scorer is None:
+        trains = ", ".join(name for name, other in recipes().items() if other.trains_role == role)
+        raise IterationError(
+            f"recipe {recipe.name} needs a {called} model in use, and {project} has none:"
+            f" train one first (recipe {trains})"
+        )
+    if scorer.base != project.base:
+        raise IterationError(
+            f"{scorer.name} was trained on {scorer.base}, not on {project.base}: train a {called} model anew"
+        )
+    return scorer
 
 
 def _refuse_unless_startable(project: Project, recipe: Recipe, control_of: Iteration | None) -> None:

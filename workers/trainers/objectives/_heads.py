@@ -51,7 +51,7 @@ def _generation_config(folder: Path, config: Any) -> Any:
 
 
 def start(model: Any, adapter: Path) -> Any:
-    """``model`` with a trained adapter on, to be trained further; the head begins at zero after a policy's."""
+    """``model`` with a trained adapter on, to be trained on; after a policy's the head begins at zero."""
     config = PeftConfig.from_pretrained(str(adapter))
     config = replace(config, task_type=TASK, modules_to_save=[HEAD], inference_mode=False)
     fresh = get_peft_model(model, config)

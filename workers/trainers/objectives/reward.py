@@ -62,9 +62,7 @@ def build(parts: Parts) -> Any:
 def _filling(parts: Parts) -> int:
     """An id for padding with which no row ends: the model reads the last token that is another."""
     last = {row[side][-1] for row in parts.rows for side in ("chosen_ids", "rejected_ids")}
-    if parts.tokens.pad_id not in last:
-        return parts.tokens.pad_id
-    return next(i for i in range(len(last) + 1) if i not in last)
+    return next(i for i in (int(parts.tokens.pad_id), *range(len(last) + 1)) if i not in last)
 
 
 class WeightedReward(Counting, AtomicCheckpoints, PerUpdate, RewardTrainer):
