@@ -58,9 +58,9 @@ class Kind(Protocol):
 
 
 def kinds() -> tuple[Kind, ...]:
-    from workers import alternatives
+    from workers import alternatives, playground
 
-    return (alternatives,)
+    return (alternatives, playground)  # who annotates comes before who plays
 
 
 def take(base: str | None = None) -> bool:

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "webapp.registry",
     "webapp.iterations",
     "webapp.metrics",
+    "webapp.playground",
     "webapp.notices",
     "webapp.schedules",
     "webapp.api",
