@@ -1,4 +1,4 @@
-"""How a run's process is started: the command and what accelerate makes of it (a real launch: tests/chaos)."""
+"""How a run's process is started: the command, and what accelerate makes of it. Launched: tests/chaos."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from workers.trainers.encode import Encoded
 from workers.trainers.ends import refuse_endless, refuse_template
 from workers.trainers.flops import EXTRA_FORWARDS
 from workers.trainers.lengths import longest_first, row_length
+from workers.trainers.lora import fuse_lora
 from workers.trainers.objectives import Parts, load_causal, objective_named, start_from
 from workers.trainers.progress import Paused, Progress, rewind
 from workers.trainers.rehearsal import rehearse
@@ -199,6 +200,7 @@ class Run:
             model, s, self.tokens, self.encoded.rows, common, options, seed=self.job.seed, cuda=self.cuda
         )
         trainer: Any = self.objective.build(parts)
+        fuse_lora(trainer.model)
         trainer.remove_callback(PrinterCallback)
         trainer.processing_class = None  # or every checkpoint would hold the tokenizer
         trainer.run_dir, trainer.job_sha = self.run_dir, self.job_sha
