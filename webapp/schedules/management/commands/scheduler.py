@@ -16,6 +16,7 @@ from webapp.annotate.services import assignments_sweep, regenerations_sweep
 from webapp.annotate.services.searching import search_fill, search_mend
 from webapp.iterations.services import open_iterations_tick, storage_clean, units_sweep
 from webapp.notices.services import deliveries_send
+from webapp.playground.services import turns_sweep
 from webapp.schedules.services import schedules_look
 
 log = structlog.get_logger()
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             units_sweep,
             lambda: assignments_sweep(now=timezone.now()),
             lambda: regenerations_sweep(now=timezone.now()),
+            lambda: turns_sweep(now=timezone.now()),
             schedules_look,
             search_fill,
             self.mend,
