@@ -12,6 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from loop.stages import Stage, Status
+from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_progress
 from webapp.iterations.models import Iteration, RunPoint, WorkUnit
 from webapp.metrics.charts import Bar, Curve, curve, funnel
@@ -20,6 +21,7 @@ from webapp.projects.selectors import built_in
 
 STAGES = [s for s in Stage if s is not Stage.DONE]
 UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, Status.FAILED)]
+ASKING = (Stage.ANNOTATE.value, Stage.PROMOTE.value)  # the stages in which it may wait for people
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
 DOING = {
     "prepare": "Choosing prompts and pinning the champion",
@@ -38,6 +40,7 @@ WHAT = {
     "evaluate": "prompts",
     "simulate": "answers",
     "annotate": "answers",
+    "compare": "blind comparisons",
 }
 
 
@@ -109,7 +112,7 @@ class StageView:
 
 
 def stages_of(iteration: Iteration) -> list[StageView]:
-    """Every stage with its state, time and work: three queries."""
+    """Every stage with its state, time and work: at most four queries."""
     moves = {t.from_stage: t for t in iteration.transitions.all()}
     work = _work_by_stage(iteration)
     if iteration.stage == Stage.ANNOTATE.value or Stage.ANNOTATE.value in moves:
@@ -117,6 +120,12 @@ def stages_of(iteration: Iteration) -> list[StageView]:
         if wanted:
             work.setdefault(Stage.ANNOTATE.value, []).insert(
                 0, Work("annotate", answers, wanted, WHAT["annotate"])
+            )
+    if iteration.stage == Stage.PROMOTE.value or Stage.PROMOTE.value in moves:
+        answers, wanted = iteration_progress(iteration, TaskPurpose.GATE)
+        if wanted:
+            work.setdefault(Stage.PROMOTE.value, []).insert(
+                0, Work("compare", answers, wanted, WHAT["compare"])
             )
     views = []
     since: datetime | None = iteration.created_at
@@ -236,7 +245,7 @@ def may_simulate(iteration: Iteration) -> bool:
     """Only where every task's prompt is of the built-in domain, whose program knows the answer."""
     tasks = iteration.tasks.all()
     return (
-        iteration.stage == Stage.ANNOTATE.value
+        iteration.stage in ASKING
         and iteration.status == Status.WAITING.value
         and not tasks.exclude(built_in("prompt__")).exists()
         and not iteration.units.filter(kind="simulate").exclude(state=WorkUnit.State.DONE).exists()
@@ -253,7 +262,7 @@ def actions_of(iteration: Iteration) -> set[str]:
         actions |= {"resume", "cancel"}
     if status == Status.FAILED.value:
         actions |= {"retry", "cancel"}
-    if status == Status.WAITING.value and iteration.stage == Stage.ANNOTATE.value:
+    if status == Status.WAITING.value and iteration.stage in ASKING:
         actions.add("close")
     if may_simulate(iteration):
         actions.add("simulate")

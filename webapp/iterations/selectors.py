@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.recipe import FinetunePart, Recipe, recipe_parse
+from loop.stages import Stage
+from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_progress
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, Transition, WorkUnit
@@ -68,8 +70,9 @@ def recipe_of(iteration: Iteration) -> Recipe:
 def work_progress(iteration: Iteration) -> str:
     """One line that says where the iteration stands."""
     if iteration.status == "waiting":
-        answers, wanted = iteration_progress(iteration)
-        return f"{iteration} annotate: {answers} of {wanted} answers"
+        purpose = TaskPurpose.GATE if iteration.stage == Stage.PROMOTE.value else TaskPurpose.LABEL
+        answers, wanted = iteration_progress(iteration, purpose)
+        return f"{iteration} {iteration.stage}: {answers} of {wanted} answers"
     units = list(
         WorkUnit.objects.filter(iteration=iteration, stage=iteration.stage).values_list(
             "kind", "done", "total", "state"

@@ -164,8 +164,9 @@ def _evaluate(unit):
     rows = []
     for pk in unit.payload["prompt_ids"]:
         prompt = unit.project.prompts.get(pk=pk)
-        response = make.response_make(prompt, "Answer: 1", model_version=evaluation.model_version)
-        rows.append((pk, "right" if good or pk % 2 else "wrong", response.pk))
+        right = good or pk % 2
+        response = make.response_make(prompt, f"Answer: {right:d}", model_version=evaluation.model_version)
+        rows.append((pk, "right" if right else "wrong", response.pk))
     outcomes_store(evaluation=evaluation, outcomes=rows)
     evaluation_finish_if_complete(evaluation=evaluation)
 

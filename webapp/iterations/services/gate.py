@@ -160,8 +160,8 @@ def _write(iteration: Iteration, decision: Decision, measured: Measured, said: B
     where = slice_shown(iteration)
     reasons = list(decision.reasons)
     if where["exhausted"]:
-        spent = f"every held-out prompt has been used for {where['budget']} decisions"
-        reasons = [f"{spent}, which is all that the recipe allows: import new held-out prompts"]
+        spent = "every held-out prompt has been used for as many decisions as the recipe allows"
+        reasons = [f"{spent} ({where['budget']}): import new held-out prompts"]
     promote = decision.promote and not control
     if control:
         reasons = ["control arm: never promoted", *reasons]

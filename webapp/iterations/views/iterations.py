@@ -18,6 +18,7 @@ from webapp.accounts.http import SignedInRequest
 from webapp.accounts.models import User
 from webapp.events import ticket_for
 from webapp.iterations import page, services
+from webapp.iterations.decision_page import evidence
 from webapp.iterations.flips import flips_page, pair_of
 from webapp.iterations.forms import StartForm
 from webapp.iterations.models import Iteration
@@ -108,6 +109,7 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
         "dropped": page.dropped_of(iteration.counts),
         "curve": page.loss_curve(iteration),
         "decision": iteration.decision,
+        "evidence": evidence(iteration),
         "controls": list(iteration.controls.select_related("challenger")),
         "transitions": list(iteration.transitions.all()),
         "may_control": may_lead
