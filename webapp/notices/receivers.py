@@ -6,21 +6,21 @@ from django.dispatch import receiver
 
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
-from webapp.iterations.signals import failed, stage_left
+from webapp.iterations.signals import decided, failed, stage_left
 from webapp.notices.models import Event
 from webapp.notices.services.writing import notice_add
 from webapp.notices.words import decision_words
 
 
+@receiver(decided, dispatch_uid="notices.decided")
+def on_decided(iteration: Iteration, **_: Any) -> None:
+    promoted = bool(iteration.decision.get("promote"))
+    _tell(iteration, Event.PROMOTED if promoted else Event.HELD, decision_words(iteration.decision))
+
+
 @receiver(stage_left, dispatch_uid="notices.stage_left")
 def on_stage_left(iteration: Iteration, left: Stage, **_: Any) -> None:
-    """A control arm is an experiment: that it is held is no news."""
-    if iteration.stage != Stage.DONE.value or iteration.arm != Iteration.Arm.MAIN:
-        return
-    if left is Stage.PROMOTE:
-        promoted = bool(iteration.decision.get("promote"))
-        _tell(iteration, Event.PROMOTED if promoted else Event.HELD, decision_words(iteration.decision))
-    elif left is Stage.CURATE:
+    if left is Stage.CURATE and iteration.stage == Stage.DONE.value:
         last = iteration.transitions.order_by("-id").first()
         _tell(iteration, Event.NOT_TRAINED, last.because if last else "")
 
@@ -39,6 +39,8 @@ _TITLES = {
 
 
 def _tell(iteration: Iteration, event: Event, text: str) -> None:
+    if iteration.arm != Iteration.Arm.MAIN and event is not Event.FAILED:
+        return  # a control arm is an experiment: that it is held is no news
     # A stage that is tried again and fails again is told again: its units' attempts are new ones.
     again = iteration.project.audit_events.filter(verb="stage retried", target=str(iteration))
     nth = again.count() if event is Event.FAILED else 0

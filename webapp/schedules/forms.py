@@ -21,6 +21,7 @@ KINDS = [
 ]
 COUNTED = [("number", _("their number")), ("weight", _("their weight by agreement"))]
 NEW = {"kind": "data", "every": 50, "counted": "number", "zone": "UTC", "min_hours": 0, "cron": "0 2 * * *"}
+NOT_PLAN = {"name", "recipe", "changes", "simulate_annotators"}
 OF_KIND = {
     "clock": {"cron"},
     "data": {"every", "weighted", "max_hours"},
@@ -81,7 +82,7 @@ class ScheduleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        if self.errors:
+        if set(self.errors) - NOT_PLAN:
             return given
         try:
             given["plan"] = plan_of(given)

@@ -21,7 +21,7 @@ from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
 from webapp.projects.selectors import built_in, prompts_of
 from webapp.schedules import selectors, services
-from webapp.schedules.forms import ScheduleForm
+from webapp.schedules.forms import NOT_PLAN, ScheduleForm
 from webapp.schedules.models import Schedule
 from webapp.schedules.words import plan_words
 
@@ -127,9 +127,9 @@ def _saved(
 def describe(request: SignedInRequest, project: Project) -> JsonResponse:
     """What a half-filled form would do, in words: asked for while it is being filled in."""
     form = _form(request, project)
-    if not form.is_valid() and "plan" not in form.cleaned_data:
-        of_plan = [n for n in form.errors if n not in ("name", "recipe", "changes", "simulate_annotators")]
-        said = [str(error) for name in of_plan for error in form.errors[name]]
+    form.is_valid()
+    if "plan" not in form.cleaned_data:
+        said = [str(error) for name in form.errors if name not in NOT_PLAN for error in form.errors[name]]
         return JsonResponse({"words": "", "next": [], "problem": said[0] if said else ""})
     plan = form.cleaned_data["plan"]
     times = [at.isoformat() for at in selectors.next_times(plan, timezone.now())]

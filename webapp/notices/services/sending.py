@@ -6,11 +6,13 @@ At least once: who sent it and died before saying so leaves it to be sent again,
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from webapp.notices.models import Channel, Delivery
@@ -47,15 +49,16 @@ def delivery_claim(*, now: datetime) -> Delivery | None:
 def delivery_send(*, delivery: Delivery) -> None:
     """Try it, and write down how it went. No transaction is open meanwhile."""
     try:
+        said = _said(delivery)
         if delivery.channel.kind == Channel.Kind.EMAIL:
-            _email(delivery)
+            _email(delivery, said)
         else:
             webhook_post(
                 url=delivery.channel.target,
                 secret=delivery.channel.secret,
                 delivery_id=str(delivery.pk),
                 event=delivery.event,
-                payload=delivery.payload,
+                payload=said,
             )
     except NotSent as error:
         _failed(delivery, str(error), final=error.final)
@@ -67,8 +70,14 @@ def delivery_send(*, delivery: Delivery) -> None:
         Delivery.objects.filter(pk=delivery.pk).update(**sent)
 
 
-def _email(delivery: Delivery) -> None:
-    said = delivery.payload
+def _said(delivery: Delivery) -> dict[str, Any]:
+    """What was written down, with the address of the page that shows more."""
+    said = dict(delivery.payload)
+    page = said.pop("page")
+    return said | {"url": settings.PUBLIC_URL + reverse(page[0], args=page[1:]) if page else ""}
+
+
+def _email(delivery: Delivery, said: dict[str, Any]) -> None:
     subject = " ".join(str(said["title"]).split())
     body = f"{said['text']}\n\n{said['url']}\n"
     headers = {"Message-ID": f"<{delivery.pk}@{settings.NOTICE_DOMAIN}>", "Auto-Submitted": "auto-generated"}

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from webapp.notices.models import Channel, Delivery, Event
@@ -31,8 +29,9 @@ def notice_add(
     """Queue one delivery per channel that asked for ``event``; returns how many channels there are.
 
     ``key`` says what it is about: told again, nothing is added. ``page``: the page's name and what follows
-    the project in its address. ``only``: this channel, whatever it asked for. What cannot be written is
-    logged: news must never stop what they are about.
+    the project in its address, made when it is sent: who writes it, a worker say, knows no pages.
+    ``only``: this channel, whatever it asked for. What cannot be written is logged: news must never stop
+    what they are about.
     """
     try:
         with transaction.atomic():
@@ -63,7 +62,7 @@ def _add(
         "title": f"{project.name}: {title}",
         # Chat services show the field of this name; it therefore stands for itself.
         "text": f"{project.name}: {title}. {text}".strip(),
-        "url": settings.PUBLIC_URL + reverse(page[0], args=[project.slug, *page[1:]]) if page else "",
+        "page": [page[0], project.slug, *page[1:]] if page else [],
         **facts,
     }
     Delivery.objects.bulk_create(
