@@ -197,11 +197,8 @@ def test_masked_thought_hides_answers_alone_and_leaves_the_labels(llama: Path) -
         assert (ids[answer][wrong] == hole).all()
         assert not (labels == hole).any()
         trained, hidden = trained + int(answer.sum()), hidden + int(wrong.sum())
-        assert (ids[~answer] == hole).sum() == (ids[~answer].eq(hole) & (labels[~answer] == -100)).sum()
     spread = (0.4 * 0.6 / trained) ** 0.5
     assert abs(hidden / trained - 0.4) < 3 * spread
-    first, second = seen[0], seen[2]  # two updates of an epoch: another draw, though some rows come again
-    assert first[0] != second[0]
 
 
 def test_context_is_never_hidden(llama: Path) -> None:
@@ -253,6 +250,25 @@ def test_rows_go_longest_first_into_the_fullest_bin_with_room() -> None:
     assert packed([12, 1], 10) == [[0], [1]]
 
 
+def test_a_packed_batch_by_hand() -> None:
+    from workers.trainers.objectives._batches import PLACES
+    from workers.trainers.objectives._packing import PackSFT
+
+    rows = [
+        {"input_ids": [5, 6], "labels": [-100, 6], "weight": 1.0, "number": 7},
+        {"input_ids": [1, 2, 3, 4], "labels": [-100, -100, 3, 4], "weight": 2.0, "number": 8},
+        {"input_ids": [9, 8, 7], "labels": [-100, 8, 7], "weight": 3.0, "number": 9},
+    ]
+    batch = {k: v.tolist() for k, v in PackSFT(0, 6)(rows).items()}
+    assert batch["input_ids"] == [[1, 2, 3, 4, 5, 6], [9, 8, 7, 0, 0, 0]]
+    assert batch["labels"] == [[-100, -100, 3, 4, -100, 6], [-100, 8, 7, -100, -100, -100]]
+    assert batch["position_ids"] == [[0, 1, 2, 3, 0, 1], [0, 1, 2, 0, 0, 0]]
+    assert batch["attention_mask"] == [[1] * 6, [1, 1, 1, 0, 0, 0]]
+    assert batch["weight"] == [[2.0] * 4 + [1.0] * 2, [3.0] * 3 + [0.0] * 3]
+    assert [p - 8 * PLACES for p in batch["place"][0][:4]] == [0, 1, 2, 3]
+    assert [p - 7 * PLACES for p in batch["place"][0][4:]] == [0, 1]
+
+
 def test_packed_rows_make_the_same_updates(base: Path) -> None:
     rows = [sample(i, weight=1 + i % 3) for i in range(10)]
     rows.append(partial("3 + 4 = 7.\n7 + 1 = 9.", (11, 21)))
@@ -261,7 +277,6 @@ def test_packed_rows_make_the_same_updates(base: Path) -> None:
     assert curve(packed) == pytest.approx(curve(plain), rel=1e-5)
     assert (adapter(packed) - adapter(plain)).abs().max() < 1e-6
     assert int(packed.tokens_seen) == int(plain.tokens_seen)
-    assert packed.cells_seen < plain.cells_seen or packed.cells_seen - int(packed.tokens_seen) < 150
 
 
 def test_packed_and_masked_thought_hide_the_same_tokens(llama: Path) -> None:
