@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from loop.model import Scorer
 from webapp.registry.selectors import adapter_folder
 from webapp.registry.services import version_canary_check, version_hashes_check
 
@@ -44,6 +45,11 @@ def engine_with(version: Any) -> Any:
         _check(engine, version)
         _checked.add(version.name)
     return engine
+
+
+def as_scorer(version: Any) -> Scorer:
+    """What a method may ask of ``version``, a scorer that is loaded on the engine it runs on."""
+    return Scorer(version.name, version.adapter_name, version.role)
 
 
 def _check(engine: Any, version: Any) -> None:

@@ -62,6 +62,8 @@ def sides(iteration: Iteration) -> list[Side]:
     against, baseline, cost = d.get("against") or {}, d.get("baseline"), d.get("cost") or {}
     if not against:
         return []
+    if "picks" in d:
+        return _pickers(iteration)
     champion, challenger = iteration.champion, iteration.challenger
     numbers = [v.number if v else None for v in (challenger, champion)]
     rows = [
@@ -84,6 +86,17 @@ def sides(iteration: Iteration) -> list[Side]:
         ) % {"n": baseline["shots"]}
         rows.append(_side(shown, numbers[1], baseline["before"], cost.get("baseline"), baseline))
     return rows
+
+
+def _pickers(iteration: Iteration) -> list[Side]:
+    """Who picked among the same samples: the new scorer, the one in use, nobody."""
+    d, picks, challenger = iteration.decision, iteration.decision["picks"], iteration.challenger
+    first, number = picks["first_sample"], challenger.number if challenger else None
+    rows = [_side(_("New scorer"), number, d.get("after"), None, None)]
+    if picks["in_use"]:
+        in_use = d["against"]["champion"]
+        rows.append(_side(_("Scorer in use"), picks["in_use_number"], in_use["before"], None, in_use))
+    return [*rows, _side(_("No scorer: the first sample"), None, first["before"], None, first)]
 
 
 def _side(

@@ -12,15 +12,16 @@ PER_PAGE = 5
 
 
 def pair_of(iteration: Iteration, split: str = "heldout") -> Pair | None:
-    """The challenger's latest finished evaluation and the champion's on exactly the same prompts."""
-    versions = [v for v in (iteration.champion_id, iteration.challenger_id) if v]
-    rows = list(Evaluation.objects.filter(model_version__in=versions, split=split, done=True).order_by("-id"))
+    """The challenger's latest finished evaluation and, on exactly the same prompts, that of what it is to
+    replace: the champion, or of a scorer the one in use."""
+    replaced = [v for v in (iteration.champion_id, iteration.scorer_id) if v and v != iteration.challenger_id]
+    versions = [*replaced, *([iteration.challenger_id] if iteration.challenger_id else [])]
+    done = Evaluation.objects.bare().filter(model_version__in=versions, split=split, done=True)
+    rows = list(done.order_by("-id"))
     after = next((e for e in rows if e.model_version_id == iteration.challenger_id), None)
     if after is None:
         return None
-    same = (
-        e for e in rows if e.model_version_id == iteration.champion_id and e.prompts_sha == after.prompts_sha
-    )
+    same = (e for e in rows if e.model_version_id in replaced and e.prompts_sha == after.prompts_sha)
     before = next(same, None)
     return Pair(before, after) if before else None
 

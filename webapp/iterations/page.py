@@ -38,6 +38,7 @@ WHAT = {
     "curate": "",
     "train": "steps",
     "evaluate": "prompts",
+    "rank": "prompts ranked",
     "simulate": "answers",
     "annotate": "answers",
     "compare": "blind comparisons",

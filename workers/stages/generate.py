@@ -13,7 +13,7 @@ from webapp.iterations.services import unit_completion
 from webapp.traces.selectors import prompt_records
 from webapp.traces.services import traces_store
 from workers.lease import Lease, patiently
-from workers.models import engine_with
+from workers.models import as_scorer, engine_with
 
 
 def run(unit: Any, lease: Lease) -> None:
@@ -60,4 +60,4 @@ def _scorer(iteration: Any, recipe: Recipe) -> Scorer | None:
     if version is None or version.role not in recipe.needs:
         return None
     engine_with(version)
-    return Scorer(version.name, version.adapter_name, version.role)
+    return as_scorer(version)

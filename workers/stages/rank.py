@@ -8,7 +8,6 @@ from typing import Any
 
 from loop.dialects import dialect_named
 from loop.evaluate.best_of import Settings, picked, samples, scored
-from loop.model import Scorer
 from loop.records import Trace, Verdict
 from loop.runtime import run_method
 from webapp.iterations.services import unit_completion
@@ -18,7 +17,7 @@ from webapp.registry.services import evaluation_finish_if_complete, outcomes_sto
 from webapp.traces.selectors import prompt_records
 from webapp.traces.services import traces_store
 from workers.lease import Lease, patiently
-from workers.models import engine_with
+from workers.models import as_scorer, engine_with
 
 
 def run(unit: Any, lease: Lease) -> None:
@@ -58,7 +57,7 @@ def run(unit: Any, lease: Lease) -> None:
                 prompts,
                 engine_with(version),
                 settings,
-                scorer=Scorer(version.name, version.adapter_name, version.role),
+                scorer=as_scorer(version),
                 run_key=f"{key}/{version.number}",
                 **common,
             )

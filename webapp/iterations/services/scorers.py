@@ -135,10 +135,7 @@ def decide(iteration: Iteration) -> None:
 def _outcomes(version: ModelVersion, ids: list[int], sampling: dict[str, Any]) -> dict[str, bool | None]:
     if not ids:
         return {}
-    sha = registry.prompts_sha(ids, sampling)
-    found = Evaluation.objects.filter(
-        model_version=version, split=HELDOUT, prompts_sha=sha, done=True
-    ).first()
+    found = evaluation_of(version, HELDOUT, registry.prompts_sha(ids, sampling))
     if found is None:
         raise NotRanked(f"{version.name} has not picked on the held-out prompts")
     return outcomes_by_prompt(outcome_rows(found))

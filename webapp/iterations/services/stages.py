@@ -38,7 +38,8 @@ def slices(items: list[Any], size: int) -> list[list[Any]]:
 
 def _units(iteration: Iteration, *kinds: str) -> tuple[int, int]:
     """(done, all) units of these kinds."""
-    states = list(WorkUnit.objects.filter(iteration=iteration, kind__in=kinds).values_list("state", flat=True))
+    units = WorkUnit.objects.filter(iteration=iteration, kind__in=kinds)
+    states = list(units.values_list("state", flat=True))
     return states.count(WorkUnit.State.DONE), len(states)
 
 
