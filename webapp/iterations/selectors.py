@@ -67,6 +67,27 @@ def recipe_of(iteration: Iteration) -> Recipe:
     return recipe_parse(iteration.recipe, f"{iteration}, recipe {iteration.recipe_name}")
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsUnits:
+    """The latest work on a version's weights: the check of an import, the merged model."""
+
+    inspect: WorkUnit | None
+    export: WorkUnit | None
+
+
+def weights_units(version: ModelVersion) -> WeightsUnits:
+    latest = {
+        unit.kind: unit
+        for unit in WorkUnit.objects.filter(
+            project=version.project_id,
+            iteration=None,
+            kind__in=["inspect", "export"],
+            payload__version_id=version.pk,
+        ).order_by("id")
+    }
+    return WeightsUnits(latest.get("inspect"), latest.get("export"))
+
+
 def work_progress(iteration: Iteration) -> str:
     """One line that says where the iteration stands."""
     if iteration.status == "waiting":

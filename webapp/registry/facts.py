@@ -90,7 +90,7 @@ def _measured(version: ModelVersion) -> list[dict[str, Any]]:
     if iteration is not None and iteration.champion_id:
         others |= Q(model_version=iteration.champion_id)
     rows = (
-        Evaluation.objects.bare()
+        Evaluation.objects.bare()  # a baseline without training is told with the decision
         .filter(model_version__project=version.project_id, done=True, n__gt=0)
         .filter(Q(model_version=version) | others)
         .select_related("model_version")
@@ -99,8 +99,6 @@ def _measured(version: ModelVersion) -> list[dict[str, Any]]:
     latest: dict[tuple[int, str, str], Evaluation] = {}
     newest_of_mine: dict[str, Evaluation] = {}
     for row in rows:
-        if row.sampling.get("shots"):  # a baseline without training: the decision tells it
-            continue
         latest[(row.model_version_id, row.split, row.prompts_sha)] = row
         if row.model_version_id == version.pk:
             newest_of_mine[row.split] = row

@@ -7,14 +7,24 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
-from webapp.metrics.charts import Lineage, Measured, Node, lineage
+from webapp.metrics.charts import FOLD_FROM, Lineage, Measured, Node, fold, lineage
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, ModelVersion, Promotion
-from webapp.registry.selectors import Measurement, measurement_of
+from webapp.registry.selectors import Measurement, in_use, measurement_of
 
 # On a chart: what was or is champion, what the gate held, and control arms.
 CHART_KIND = {"champion": "champion", "retired": "champion", "control": "control"}
+
+STATUS_WORDS = {
+    "champion": _("champion"),
+    "retired": _("was champion"),
+    "challenger": _("challenger"),
+    "held": _("held"),
+    "control": _("control arm"),
+    "registered": _("registered"),
+}
 
 
 @dataclass(slots=True)
@@ -60,6 +70,70 @@ def version_for(project: Project, number: int) -> ModelVersion:
     return version
 
 
+@dataclass(slots=True)
+class Group:
+    """The versions of one role, newest first."""
+
+    role: str
+    rows: list[VersionRow]
+
+
+def groups_of(rows: list[VersionRow]) -> list[Group]:
+    """Those that answer, then those that score."""
+    return [
+        Group(role, mine)
+        for role in ModelVersion.Role.values
+        if (mine := [row for row in reversed(rows) if row.version.role == role])
+    ]
+
+
+@dataclass(slots=True)
+class Storage:
+    """What the weights of a project's versions take; one folder that two versions have counts once."""
+
+    bytes: int
+    versions: int
+    removed: int
+
+
+def storage_of(rows: list[VersionRow]) -> Storage:
+    with_weights = [r.version for r in rows if r.version.adapter_path and not r.version.weights_removed_at]
+    return Storage(
+        bytes=sum({v.adapter_path: v.weights_bytes for v in with_weights}.values()),
+        versions=len(with_weights),
+        removed=sum(r.version.weights_removed_at is not None for r in rows),
+    )
+
+
+@dataclass(slots=True)
+class Canary:
+    """A reading of the fixed texts in one number each: the mean over all tokens."""
+
+    kind: str
+    mean: float | None
+    base: float | None
+    device: str
+    dtype: str
+
+
+def canary_of(version: ModelVersion) -> Canary | None:
+    noted = version.canary
+    if not noted:
+        return None
+    means = [_mean(noted.get(key)) for key in ("values", "base")]
+    return Canary(noted["kind"], *means, noted.get("device", ""), noted.get("dtype", ""))
+
+
+def _mean(table: dict[str, list[float]] | None) -> float | None:
+    numbers = [x for row in (table or {}).values() for x in row]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def in_use_now(project: Project, version: ModelVersion) -> ModelVersion | None:
+    """Who would make room for it."""
+    return in_use(project, version.role)
+
+
 def evaluations_of(version: ModelVersion) -> list[Measurement]:
     done = version.evaluations.filter(done=True, n__gt=0).order_by("-id")
     return [measurement_of(evaluation) for evaluation in done]
@@ -90,19 +164,35 @@ def heldout_series(project: Project, rows: list[VersionRow]) -> list[Measured]:
     ]
 
 
-def lineage_of(project: Project, rows: list[VersionRow]) -> Lineage:
-    return lineage(
-        [
-            Node(
-                key=row.version.pk,
-                label=f"v{row.version.number}",
-                kind=row.version.status,
-                note=f"{100 * row.heldout.value:.1f} %"
-                if row.heldout and row.heldout.value is not None
-                else "",
-                href=_href(row.version, project.slug),
-                parent=row.version.parent_id,
-            )
-            for row in rows
-        ]
+def lineage_of(project: Project, rows: list[VersionRow], *, whole: bool = True) -> Lineage:
+    """Who was trained from whom and on what. Unless ``whole``, many that led nowhere are drawn together."""
+    nodes = [_node(row, project.slug) for row in rows]
+    folded = 0
+    if not whole and len(nodes) > FOLD_FROM:
+        nodes, folded = fold(nodes, f"{reverse('models', args=[project.slug])}?lineage=all#lineage")
+    datasets = {d.pk: d for row in rows if (d := row.version.dataset_version)}
+    marks = [
+        Node(d.pk, f"d{d.number}", "data", f"{d.row_count} rows", _dataset_href(project.slug, d.number), None)
+        for d in datasets.values()
+    ]
+    return lineage(nodes, marks, folded=folded)
+
+
+def _node(row: VersionRow, slug: str) -> Node:
+    version, role = row.version, row.version.role
+    value = row.heldout.value if row.heldout else None
+    return Node(
+        key=version.pk,
+        label=f"v{version.number}",
+        kind=version.status,
+        note=f"{100 * value:.1f} %" if value is not None else "",
+        href=_href(version, slug),
+        parent=version.parent_id,
+        lane="" if role == ModelVersion.Role.POLICY else role.replace("_", " "),
+        data=version.dataset_version_id,
+        words=STATUS_WORDS[version.status],
     )
+
+
+def _dataset_href(slug: str, number: int) -> str:
+    return reverse("dataset", args=[slug, number])

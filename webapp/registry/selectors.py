@@ -110,6 +110,18 @@ class Measurement:
     low: float | None
     high: float | None
 
+    @property
+    def tokens_per_answer(self) -> float | None:
+        return self._each(self.evaluation.tokens)
+
+    @property
+    def seconds_per_answer(self) -> float | None:
+        return self._each(self.evaluation.seconds)
+
+    def _each(self, total: float) -> float | None:
+        """Nothing where it was not noted, as in evaluations of long ago."""
+        return total / self.evaluation.n if total and self.evaluation.n else None
+
 
 def measurement_of(evaluation: Evaluation) -> Measurement:
     decided = evaluation.n - evaluation.errors

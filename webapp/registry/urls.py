@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from webapp.registry import views
+from webapp.registry.views import models, weights
 
 
 class Verb:
@@ -15,12 +15,18 @@ class Verb:
 
 register_converter(Verb, "champion_verb")
 
+MODELS = "projects/<slug:slug>/models/"
+ONE = f"{MODELS}<int:number>/"
 urlpatterns = [
-    path("projects/<slug:slug>/models/", views.models, name="models"),
-    path("projects/<slug:slug>/models/<int:number>/", views.model, name="model"),
-    path(
-        "projects/<slug:slug>/models/<int:number>/<champion_verb:verb>/",
-        views.champion,
-        name="champion_change",
-    ),
+    path(MODELS, models.models, name="models"),
+    path(f"{MODELS}import/", weights.import_, name="model_import"),
+    path(f"{MODELS}keep/", weights.keep, name="models_keep"),
+    path(ONE, models.model, name="model"),
+    path(f"{ONE}card.md", models.card, name="model_card"),
+    path(f"{ONE}note/", models.note, name="model_note"),
+    path(f"{ONE}check/", weights.inspect, name="model_check"),
+    path(f"{ONE}merge/", weights.merge, name="model_merge"),
+    path(f"{ONE}adapter.zip", weights.adapter, name="model_adapter"),
+    path(f"{ONE}merged.zip", weights.merged, name="model_merged"),
+    path(f"{ONE}<champion_verb:verb>/", models.champion, name="champion_change"),
 ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.metrics.charts import Measured, Node, bands, curve, funnel, lineage, nice_ticks
+from webapp.metrics.charts import Measured, Node, bands, curve, fold, funnel, lineage, nice_ticks
 from webapp.metrics.templatetags.numbers import duration, interval, p_value, percent, points, whole
 
 
@@ -73,6 +73,36 @@ def test_lineage_lanes():
     assert [p.y for p in made.nodes] == [34, 112, 34, 34]
     assert [e.kind for e in made.edges] == ["held", "champion"]
     assert "Q160.0 -6" in made.edges[1].path  # over the version between
+
+
+def test_scorers_have_a_lane_of_their_own_and_datasets_stand_below_what_learnt_from_them():
+    nodes = [
+        Node(1, "v1", "champion", "", "", None),
+        Node(2, "v2", "champion", "", "", 1, lane="reward", data=7),
+        Node(3, "v3", "held", "", "", 1, data=7),
+    ]
+    made = lineage(nodes, [Node(7, "d1", "data", "", "", None), Node(8, "d2", "data", "", "", None)])
+    assert [lane.label for lane in made.lanes] == ["champions", "challengers", "reward", "datasets"]
+    assert [p.y for p in made.nodes] == [34, 190, 112]
+    (mark,) = made.data  # d2 is of no version shown
+    assert (mark.x, mark.y) == (160, 268)
+    assert [e.path for e in made.edges if e.kind == "data"] == ["M160 268L160 190", "M160 268L264 112"]
+
+
+def test_runs_of_versions_that_led_nowhere_are_drawn_together():
+    nodes = [
+        Node(1, "v1", "retired", "", "", None),
+        *(Node(k, f"v{k}", "held", "", "", 1) for k in (2, 3, 4)),
+        Node(5, "v5", "held", "", "", 1),  # v6 was trained from it
+        Node(6, "v6", "champion", "", "", 5),
+        Node(7, "v7", "control", "", "", 6),
+        Node(8, "v8", "held", "", "", 6),
+        Node(9, "v9", "held", "", "", 1),
+    ]
+    left, folded = fold(nodes, "/all")
+    assert [n.label for n in left] == ["v1", "v2…v4", "v5", "v6", "v7", "v8", "v9"]
+    assert folded == 3
+    assert (left[1].href, left[1].note, left[1].parent) == ("/all", "3 held", 1)
 
 
 @pytest.mark.parametrize(

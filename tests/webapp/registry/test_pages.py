@@ -55,7 +55,7 @@ def test_a_project_without_versions(client):
 
 
 def test_one_version(client, past, django_assert_max_num_queries):
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(15):
         page = text_of(client.get(reverse("model", args=[past.project.slug, 2])))
     assert "the guards hold" in page
     assert "Trained from" in page

@@ -16,9 +16,11 @@ from webapp.registry.services.evaluations import (
 from webapp.registry.services.importing import OtherBase, adapter_import, upload_unpack
 from webapp.registry.services.versions import (
     base_register,
+    keep_weights,
     model_register,
     version_canary_check,
     version_hashes_check,
+    version_note,
 )
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
     "champion_roll_back",
     "evaluation_finish_if_complete",
     "evaluation_for",
+    "keep_weights",
     "model_register",
     "outcomes_store",
     "prompts_sha",
     "upload_unpack",
     "version_canary_check",
     "version_hashes_check",
+    "version_note",
 ]

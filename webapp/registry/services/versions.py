@@ -11,8 +11,10 @@ from django.db import transaction
 from django.db.models import Max
 
 from loop.finetune.canary import comparable, disagreement
+from webapp.accounts.models import User
 from webapp.curate.models import DatasetVersion
 from webapp.projects.models import Project
+from webapp.projects.services import audit_record
 from webapp.registry.models import ModelVersion
 from webapp.registry.selectors import RegistryError
 
@@ -62,6 +64,20 @@ def model_register(
         note=note,
         **{k: v for k, v in (hashes or {}).items() if k in ("base_sha", "tokenizer_sha", "template_sha")},
     )
+
+
+@transaction.atomic
+def version_note(*, version: ModelVersion, note: str, by: User) -> None:
+    """Set what people say of a version."""
+    ModelVersion.objects.filter(pk=version.pk).update(note=note)
+    audit_record(project=version.project, actor=by, verb="model note written", target=version.name)
+
+
+@transaction.atomic
+def keep_weights(*, project: Project, days: int | None, by: User) -> None:
+    """For how many days the weights of held and control versions are kept; None: for ever."""
+    Project.objects.filter(pk=project.pk).update(keep_weights_days=days)
+    audit_record(project=project, actor=by, verb="weights kept", target=project.slug, data={"days": days})
 
 
 def _size(folder: Path) -> int:

@@ -1,20 +1,25 @@
-"""The models pages: lineage, one version, promote and roll back."""
+"""The models pages: lineage, one version with its card, promote and roll back."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts.http import SignedInRequest
+from webapp.iterations.selectors import weights_units
 from webapp.metrics.charts import bands
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
+from webapp.registry import card as cards
 from webapp.registry import page, services
-from webapp.registry.forms import ReasonForm
+from webapp.registry.facts import card_facts
+from webapp.registry.forms import KeepForm, NoteForm, ReasonForm
 from webapp.registry.models import ModelVersion
+from webapp.registry.selectors import unusable
 
 Status = ModelVersion.Status
 
@@ -27,19 +32,20 @@ def models(request: SignedInRequest, project: Project) -> HttpResponse:
     context = {
         "project": project,
         "nav": "models",
-        "rows": rows[::-1],
-        "lineage": page.lineage_of(project, rows),
+        "groups": page.groups_of(rows),
+        "lineage": page.lineage_of(project, rows, whole=request.GET.get("lineage") == "all"),
         "chart": bands(series) if len(series) > 1 else None,
         "promotions": page.promotions_of(project)[:20],
+        "storage": page.storage_of(rows),
+        "keep_form": KeepForm(initial={"days": project.keep_weights_days}),
+        "may_lead": at_least(project.my_role, Role.LEAD),
     }
     return render(request, "registry/models.html", context)
 
 
 def _verb(project: Project, version: ModelVersion) -> str:
     """What a lead may do with this version: "promote", "roll_back" or nothing."""
-    if not at_least(project.my_role, Role.LEAD):
-        return ""
-    if version.pk == project.champion_id or version.status == Status.CONTROL:
+    if not at_least(project.my_role, Role.LEAD) or version.status == Status.CHAMPION or unusable(version):
         return ""
     return "roll_back" if version.status == Status.RETIRED else "promote"
 
@@ -56,9 +62,40 @@ def model(request: SignedInRequest, project: Project, number: int) -> HttpRespon
         "promotions": page.promotions_of(project, version),
         "children": version.children.order_by("number"),
         "verb": _verb(project, version),
-        "form": ReasonForm(),
+        "unusable": unusable(version),
+        "units": weights_units(version),
+        "card": cards.body(card_facts(version)),
+        "canary": page.canary_of(version),
+        "note_form": NoteForm(initial={"note": version.note}),
+        "may_lead": at_least(project.my_role, Role.LEAD),
     }
     return render(request, "registry/model.html", context)
+
+
+@project_page()
+@require_GET
+def card(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
+    """The model card as a file."""
+    version = page.version_for(project, number)
+    return HttpResponse(
+        cards.card(card_facts(version)),
+        content_type="text/markdown; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{version.name}.md"'},
+    )
+
+
+@project_page(Role.LEAD)
+@require_POST
+def note(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
+    """What people say of a version: part of its card."""
+    version = page.version_for(project, number)
+    form = NoteForm(request.POST)
+    if form.is_valid():
+        services.version_note(version=version, note=form.cleaned_data["note"], by=request.user)
+        messages.success(request, _("The note is on the card now."))
+    else:
+        messages.error(request, " ".join(form.errors["note"]))
+    return redirect("model", project.slug, number)
 
 
 @project_page(Role.LEAD)
@@ -76,7 +113,14 @@ def champion(request: SignedInRequest, project: Project, number: int, verb: str)
         except services.RegistryError as error:
             messages.error(request, f"{error}.")
         else:
-            messages.success(request, f"{version.name} is the champion now.")
+            messages.success(request, _("{name} is the champion now.").format(name=version.name))
             return redirect("models", project.slug)
-    context = {"project": project, "nav": "models", "version": version, "form": form, "verb": verb}
+    context = {
+        "project": project,
+        "nav": "models",
+        "version": version,
+        "form": form,
+        "verb": verb,
+        "now": page.in_use_now(project, version),
+    }
     return render(request, "registry/champion.html", context, status=422 if form.errors else 200)
