@@ -6,10 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from tests import factories as make
+from tests.webapp.iterations import support
 from webapp.registry import services
 from webapp.registry.models import ModelVersion, Promotion
 from webapp.registry.selectors import scorer_in_use
 from webapp.registry.services import RegistryError
+from webapp.registry.services.cleaning import weights_clean
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +160,56 @@ def test_names_are_never_used_twice(project, base):
 def test_only_known_hashes_are_taken_over(project):
     made = services.model_register(project=project, hashes={"base_sha": "abc", "files": {"a": "b"}})
     assert (made.base_sha, made.tokenizer_sha) == ("abc", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_promotion_and_a_roll_back_at_once_leave_one_champion_and_a_whole_story():
+    project = make.project_make()
+    base = services.base_register(project=project)
+    first, second = (version(project) for _ in range(2))
+    services.champion_promote(project=project, version=first)
+
+    def attempt(move):
+        try:
+            return move()
+        except RegistryError as error:
+            return error
+
+    for _ in range(6):
+        support.together(
+            [
+                lambda: attempt(lambda: services.champion_promote(project=project, version=second)),
+                lambda: attempt(
+                    lambda: services.champion_roll_back(project=project, to=base, by=None, reason="worse")
+                ),
+                lambda: attempt(lambda: services.champion_promote(project=project, version=first)),
+            ]
+        )
+        now = champion(project)
+        assert [n for n, status in statuses(project).items() if status == "champion"] == [now.number]
+        # Each move begins where the one before it ended, and the last ends at the champion.
+        moves = list(Promotion.objects.order_by("id").values_list("from_version", "to_version"))
+        assert [frm for frm, _ in moves[1:]] == [to for _, to in moves[:-1]]
+        assert moves[-1][1] == now.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_weights_are_cleaned_or_promoted_never_both():
+    for _ in range(4):
+        project = make.project_make()
+        services.base_register(project=project)
+        held = version(project, status="held")
+        ModelVersion.objects.filter(pk=held.pk).update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
+
+        def promote(project=project, held=held):
+            try:
+                return services.champion_promote(project=project, version=held, reason="people like it")
+            except RegistryError as error:
+                return error
+
+        def clean(project=project):
+            return weights_clean(project=project, now=datetime.now(UTC), delete=True)
+
+        support.together([promote, clean])
+        held.refresh_from_db()
+        assert (held.weights_removed_at is None) == (held.status == "champion")
