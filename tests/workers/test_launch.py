@@ -55,7 +55,7 @@ def test_accelerate_understands_the_shipped_config_and_the_words() -> None:
     args, _, _ = _validate_launch_command(args)
     assert (args.use_fsdp, args.num_processes, args.mixed_precision) == (True, 4, "bf16")
     assert (args.module, args.training_script) == (True, "workers.trainers.run")
-    assert args.training_script_args == ["/runs/demo-1", "--die-with=7"]
+    assert args.training_script_args == ["/runs/demo-1", "--die-with=7", "--leave-code"]
     assert args.fsdp_use_orig_params is True
     assert args.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP"
     written = yaml.safe_load(FSDP.read_text())

@@ -30,7 +30,7 @@ from workers.trainers.supervise import Wish, run_training
 from workers.trainers.trouble import full_disk
 
 log = structlog.get_logger()
-MAX_DEATHS = 4
+MAX_DEATHS = 4  # without getting further in between
 
 
 class TrainingFailed(RuntimeError):
@@ -74,7 +74,7 @@ def _train(folder: Path, on_progress: Callable[[list[dict[str, Any]]], None], le
     """Run the trainer until there is an adapter; a trainer that died goes on from its last checkpoint.
 
     Raises:
-        TrainingFailed: bad input, a full disk, or it died too often.
+        TrainingFailed: bad input, a full disk, or it died too often at one place.
         Stopped, LeaseLost: paused, cancelled or taken over; see `Lease.check`.
     """
 
@@ -85,17 +85,25 @@ def _train(folder: Path, on_progress: Callable[[list[dict[str, Any]]], None], le
             return Wish.LEAVE
         return Wish.PAUSE if lease.should_stop else Wish.GO_ON
 
-    for _ in range(MAX_DEATHS):
-        result = run_training(folder, on_progress=on_progress, wish=wish, launch=settings.TRAIN_LAUNCH)
+    deaths, reached, furthest = 0, 0, 0
+
+    def heard(points: list[dict[str, Any]]) -> None:
+        nonlocal reached
+        reached = max(reached, points[-1]["step"])
+        on_progress(points)
+
+    while deaths < MAX_DEATHS:
+        result = run_training(folder, on_progress=heard, wish=wish, launch=settings.TRAIN_LAUNCH)
         lease.check()
         if result.adapter is not None:
             return result.adapter
         if result.final:
             raise TrainingFailed(result.message)
+        deaths, furthest = (1, reached) if reached > furthest else (deaths + 1, furthest)
         log.warning(
             "the trainer died, going on from its last checkpoint", code=result.code, why=result.message
         )
-    raise TrainingFailed(f"the trainer died {MAX_DEATHS} times; last: {result.message}")
+    raise TrainingFailed(f"the trainer died {MAX_DEATHS} times at one place; last: {result.message}")
 
 
 def _stored(adapter: Path) -> tuple[str, Path]:

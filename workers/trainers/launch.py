@@ -58,7 +58,8 @@ def visible_devices() -> int:
 def accelerate_words(run_dir: Path, parent: int, config: str, processes: int | None = None) -> list[str]:
     """What ``accelerate launch`` is told."""
     count = ["--num_processes", str(processes)] if processes else []
-    return ["--config_file", config, *count, "--module", TRAINER, str(run_dir), f"--die-with={parent}"]
+    trainer = [TRAINER, str(run_dir), f"--die-with={parent}", "--leave-code"]
+    return ["--config_file", config, *count, "--module", *trainer]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.trainers.run", description=__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--die-with", type=int, metavar="PID", help="stop when this parent process ends")
+    parser.add_argument("--leave-code", action="store_true", help=f"write the exit code into {EXIT_CODE}")
     options = parser.parse_args(argv)
     if options.die_with:
         die_with(options.die_with)
@@ -46,6 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     if not run_dir.is_dir():
         print(f"there is no run folder {run_dir}", file=sys.stderr)
         return BAD_INPUT
+    code = _run(run_dir)
+    if options.leave_code and first_process():
+        with contextlib.suppress(OSError):
+            (run_dir / EXIT_CODE).write_text(str(code), encoding="utf-8")
+    return code
+
+
+def _run(run_dir: Path) -> int:
     if not first_process():  # of several, one locks, clears and reports
         return _train(run_dir)
     try:
@@ -145,9 +154,6 @@ def die_with(parent: int) -> None:
 
 if __name__ == "__main__":
     code = main()
-    if "WORLD_SIZE" in os.environ and first_process() and len(sys.argv) > 1:
-        with contextlib.suppress(OSError):  # what accelerate does not hand on
-            (Path(sys.argv[1]) / EXIT_CODE).write_text(str(code), encoding="utf-8")
     if code == DISK_FULL:
         os._exit(code)  # flushing what a full disk did not take would turn the code into another
     sys.exit(code)

@@ -19,7 +19,9 @@ from transformers import AutoTokenizer, PrinterCallback, set_seed
 
 from loop.finetune.artifacts import ArtifactError, verified, write_manifest
 from loop.finetune.job import TrainJob
+from loop.finetune.objectives import OBJECTIVES
 from loop.records import TrainRow
+from workers.engines.canary import canary_of
 from workers.engines.hashes import base_sha, model_folder, template_sha, tokenizer_sha, weight_files
 from workers.engines.memory import is_out_of_memory, release
 from workers.engines.tokens import ChatTokens, model_end_ids, quieten
@@ -253,6 +255,7 @@ class Run:
                 "peak_flops": progress.peak and float(f"{progress.peak:.3g}"),
                 "peak_from": progress.peak_from,
                 "ends_trained": self.ends_trained,
+                **self._canary(trainer),
                 "device": torch.cuda.get_device_name() if self.cuda else "cpu",
                 "versions": {name: version(name) for name in PACKAGES},
             },
@@ -262,6 +265,14 @@ class Run:
         shutil.rmtree(self.run_dir / "checkpoints", ignore_errors=True)
         shutil.rmtree(aside(self.run_dir), ignore_errors=True)
         return target
+
+    def _canary(self, trainer: Any) -> dict[str, Any]:
+        """What the adapter says of fixed texts here, to be compared where it is loaded. Scorers say nothing,
+        and of several processes none has all the weights."""
+        if OBJECTIVES[self.settings.objective].gives != "policy" or trainer.args.world_size > 1:
+            return {}
+        with torch.no_grad():
+            return {"canary": canary_of(trainer.model, self.tokens)}
 
     def _tidy_config(self, path: Path) -> None:
         """The same training must give the same bytes; PEFT writes hash order and the base's path."""
