@@ -6,6 +6,7 @@ WHETSTONE_VAR             folder for all state (default: var/ in the checkout)
 WHETSTONE_DEBUG           1 for Django's debug pages
 WHETSTONE_ADAPTER_MB      largest adapter taken by upload (default: 2048)
 WHETSTONE_EXPORT_DAYS     merged models are kept so long for download (default: 7)
+WHETSTONE_TRAIN_LAUNCH    how training runs are started (docs/training.md): empty, an accelerate config, or auto
 WHETSTONE_HOSTS           comma-separated host names served (default: loopback)
 WHETSTONE_URL             where people reach this server, for the links in notices: https://whetstone.example.org
 EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
