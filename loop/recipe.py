@@ -130,13 +130,15 @@ class FinetunePart(_Strict):
 
     objective: ObjectiveName = "sft"
     start: Literal["base", "champion"] = "base"
-    epochs: float = Field(2, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
-    batch_size: int = Field(16, ge=1)
-    grad_accum: int = Field(1, ge=1)
+    epochs: float = Field(2, gt=0, description="passes over the rows")
+    learning_rate: float = Field(
+        1e-3, gt=0, description="of AdamW at its peak; 0.001 suits a few million parameters, 0.0001 billions"
+    )
+    batch_size: int = Field(16, ge=1, description="rows at once on each device; halved where they do not fit")
+    grad_accum: int = Field(1, ge=1, description="batches before each update of the weights")
     max_length: int = Field(512, ge=16, description="tokens; longer rows are dropped and counted, never cut")
-    lora_rank: int = Field(16, ge=1)
-    lora_alpha: int = Field(32, ge=1)
+    lora_rank: int = Field(16, ge=1, description="size of the adapter: more can learn more, and overfit more")
+    lora_alpha: int = Field(32, ge=1, description="the adapter counts alpha / rank; twice the rank is usual")
     packing: bool = Field(False, description="sft: several rows in one sequence, where that is exact")
     mask_inputs: float = Field(
         0.0, ge=0, lt=1, description="sft: chance that a token the model reads is masked (masked thought)"

@@ -4,6 +4,8 @@ import { t } from "../base/i18n.js";
 
 const WIDE = 230;
 const SMALL = 130;
+const AGAIN = 1000; // ms
+const PATIENCE = 5;
 const NOTHING = { steps: [], total: 0, columns: {}, labels: {}, shares: [] };
 const box = document.getElementById("live");
 const said = document.getElementById("run-points");
@@ -57,13 +59,13 @@ class Chart {
       grid: { stroke: () => colour("--line"), width: 1 },
     };
     return {
-      width: this.#width(), height, padding: [8, 8, 0, 0],
+      width: this.#width(), height, padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: sync.key }, y: false, drag: { x: false, y: false }, points: { size: 7, fill: () => colour("--chart-1") } },
       scales: { x: { time: false, range: () => [0, Math.max(run.total, run.steps.at(-1) ?? 1)] } },
       axes: [
         { ...axis, size: 26, grid: { show: false } },
-        { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => worded(this.column, tick)) },
+        { ...axis, size: 58, space: 24, values: (_, ticks) => ticks.map((tick) => worded(this.column, tick)) },
       ],
       series: [{}, { stroke: () => colour("--chart-1"), width: 2, spanGaps: true, points: { show: run.steps.length < 3, fill: () => colour("--chart-1") } }],
       hooks: { setCursor: [() => this.#say()] },
@@ -119,27 +121,41 @@ function join(more) {
   run.shares = [...new Set([...run.shares, ...more.shares])];
 }
 
+const behind = () => Number(box.querySelector("[data-step]")?.dataset.step ?? 0) > (run.steps.at(-1) ?? 0);
 let asking = false;
+let inVain = 0;
 async function follow() {
   const place = document.getElementById("run-charts");
-  const step = Number(box.querySelector("[data-step]")?.dataset.step ?? 0);
-  if (!place || asking || step <= (run.steps.at(-1) ?? 0)) return;
+  if (!place || asking || !behind()) return;
   asking = true;
   try {
     const reply = await fetch(`${place.dataset.points}?after=${run.steps.at(-1) ?? 0}`);
-    if (reply.ok) { join(await reply.json()); draw(); }
+    if (reply.ok) {
+      const more = await reply.json();
+      inVain = more.steps.length ? 0 : inVain + 1;
+      join(more);
+      draw();
+    }
   } catch {
     // away for a moment: the next change of the page asks again
   }
   asking = false;
+  // It went on meanwhile, or its points are not stored yet. Not every step need have one.
+  if (behind() && inVain < PATIENCE) setTimeout(follow, AGAIN);
 }
 
 draw();
-new MutationObserver(follow).observe(box, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-step"] });
-// An opened table stays open when the fragment is morphed in.
-document.addEventListener("htmx:before:morph:node", ({ detail }) => {
-  if (detail?.oldNode?.matches?.("details") && detail.newNode?.matches?.("details")) detail.newNode.open = detail.oldNode.open;
+// The fragment knows nothing of a table that was opened: it stays as the person left it.
+let opened = false;
+box.addEventListener("click", (event) => {
+  const table = event.target.closest("#twin > summary")?.parentElement;
+  if (table) opened = !table.open;
 });
+new MutationObserver(() => {
+  const table = document.getElementById("twin");
+  if (table && table.open !== opened) table.open = opened;
+  follow();
+}).observe(box, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-step", "open"] });
 const repaint = () => charts.forEach((chart) => chart.redraw());
 document.addEventListener("themechange", repaint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);

@@ -13,6 +13,7 @@ from loop.finetune.objectives import OBJECTIVES, Objective
 from loop.recipe import FinetunePart
 from loop.records import RowKind
 from webapp.curate.models import DatasetVersion
+from webapp.iterations.runs_page import meant_for
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 
@@ -43,13 +44,6 @@ def starts_of(project: Project) -> list[ModelVersion]:
         role=ModelVersion.Role.POLICY, base=project.base, weights_removed_at=None
     )
     return list(versions.exclude(adapter_path="").order_by("-number"))
-
-
-def _meant_for(description: str) -> set[str]:
-    """Objectives that a setting's description names before its colon; none: it is for all."""
-    named, colon, _rest = description.partition(":")
-    words = {word.strip() for word in (named if colon else description).split(",")}
-    return words if words <= OBJECTIVES.keys() else set()
 
 
 class RunForm(forms.Form):
@@ -86,8 +80,7 @@ class RunForm(forms.Form):
         starts += [(pk, self._named(version)) for pk, version in self.starts.items()]
         cast(forms.ChoiceField, self.fields["start"]).choices = starts
         for name, info in FinetunePart.model_fields.items():
-            meant = _meant_for(info.description or "")
-            if name not in LEFT_OUT and (not meant or meant & self.objectives.keys()):
+            if name not in LEFT_OUT and meant_for(info.description or "", self.objectives):
                 self.fields[name] = _field(name, info)
 
     def _named(self, version: ModelVersion) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 from pydantic import ValidationError
 
+from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import FinetunePart
 from loop.stages import Status
 from webapp.curate.models import DatasetVersion
@@ -39,8 +40,16 @@ LABELS = {
     "accuracy": gettext_noop("Accuracy on the training rows"),
     "kl": gettext_noop("KL divergence from the reference"),
     "reward": gettext_noop("Reward"),
+    "grad_norm": gettext_noop("Gradient norm"),
 }
 SHARES = frozenset({"padding_share", "mfu", "accuracy"})
+
+
+def meant_for(description: str, objectives: Collection[str]) -> bool:
+    """Whether a setting is for one of these objectives: its description may name some before a colon."""
+    named, colon, _rest = description.partition(":")
+    words = {word.strip() for word in (named if colon else description).split(",")}
+    return not words <= OBJECTIVES.keys() or bool(words & set(objectives))
 
 
 def label_of(column: str) -> str:
@@ -130,11 +139,13 @@ class Run:
 
     @property
     def settings(self) -> list[tuple[str, Any, str]]:
-        """(name, value, what it means) of the frozen settings."""
+        """(name, value, what it means) of the frozen settings that its objective heeds."""
         if self.finetune is None:
             return []
-        about = FinetunePart.model_fields
-        return [(k, v, about[k].description or "") for k, v in self.finetune.model_dump(mode="json").items()]
+        frozen = self.finetune.model_dump(mode="json")
+        about = {name: info.description or "" for name, info in FinetunePart.model_fields.items()}
+        mine = [name for name in frozen if meant_for(about[name], {self.finetune.objective})]
+        return [(name, frozen[name], about[name]) for name in mine]
 
 
 def worded(column: str, value: Any) -> str:
@@ -378,10 +389,11 @@ def shown_of(preview: WorkUnit | None) -> Shown | None:
     if preview is None or under_way(preview):
         return None
     result = preview.result
+    pairs = any(row.get("side") == "rejected" for row in result.get("rows", []))
     rows = [
         ShownRow(
             row["kind"],
-            row.get("side", ""),
+            row.get("side", "") if pairs else "",
             row["tokens"],
             row.get("weight", 1.0),
             [(text, use, _(WORDS.get(use, use))) for text, use in row["pieces"]],

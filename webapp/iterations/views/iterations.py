@@ -108,6 +108,7 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
         "bars": page.funnel_of(iteration.counts),
         "dropped": page.dropped_of(iteration.counts),
         "curve": page.loss_curve(iteration),
+        "run_pk": iteration.units.filter(kind="train").values_list("pk", flat=True).last(),
         "decision": iteration.decision,
         "evidence": evidence(iteration),
         "controls": list(iteration.controls.select_related("challenger")),
