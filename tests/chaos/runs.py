@@ -7,7 +7,8 @@ from dataclasses import asdict
 import django
 
 ROWS = 240
-FINETUNE = {"epochs": 4, "batch_size": 16, "min_rows": 1}
+STEPS = 120  # that many rows, eight times, sixteen at once
+FINETUNE = {"epochs": 8, "batch_size": 16, "min_rows": 1}
 
 
 def prepare():

@@ -15,6 +15,7 @@ import time
 import pytest
 import yaml
 
+from tests.chaos.runs import STEPS
 from tests.chaos.stack import Stack
 from tests.workers.training import make_run, sft_rows
 from webapp.embedded.layout import ROOT
@@ -29,7 +30,7 @@ pytestmark = [
 ]
 DISK_MB = 24
 DRAWN = random.Random(20261121)
-MOMENTS = [round(DRAWN.random(), 3) for _ in range(5)]  # shares of an undisturbed run's time
+MOMENTS = [round((i + DRAWN.random()) / 5, 3) for i in range(5)]  # shares of an undisturbed run's time
 
 
 class Runs(Stack):
@@ -107,7 +108,7 @@ def test_a_trainer_killed_at_any_moment_gives_the_same_adapter(stack, undisturbe
     assert state == "done", error
     assert result["adapter_sha"] == sha
     steps = stack.rows("select step from iterations_runpoint where unit_id = %s order by 1", unit)
-    assert [s for (s,) in steps] == list(range(1, 61))
+    assert [s for (s,) in steps] == list(range(1, STEPS + 1))
 
 
 def test_a_disk_that_fills_up_during_a_checkpoint_is_told_and_then_gone_on_from(stack, undisturbed):

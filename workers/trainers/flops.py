@@ -49,7 +49,7 @@ def matrix_parameters(model: Any) -> int:
     embedding = model.get_input_embeddings().weight
     head = model.get_output_embeddings()
     # An adapter's parameters carry its kind in their names; a scorer's new head is trained as a whole.
-    base = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
+    base: int = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
     tied = head is not None and head.weight is embedding
     return base - (0 if tied else embedding.numel())
 

@@ -72,7 +72,7 @@ class LoraLinear(torch.autograd.Function):
         return y.view(*x.shape[:-1], w.shape[0])
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         flat, w, a, b, low = ctx.saved_tensors
         g = gradient.reshape(-1, gradient.shape[-1])
         small = (g @ b).mul_(ctx.scaling)

@@ -74,7 +74,8 @@ class Progress(TrainerCallback):
         self.seconds = float(before.get("seconds", 0.0))
         self._extra_forwards = extra_forwards
         self._marks: deque[tuple[int, float, int, int]] = deque(maxlen=WINDOW + 1)
-        self._flops, self.peak, self.peak_from = 0, None, ""
+        self._flops, self.peak_from = 0, ""
+        self.peak: float | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.rehearse()
@@ -168,4 +169,5 @@ class Progress(TrainerCallback):
 
     def _time_left(self, state: Any) -> float:
         done = state.global_step - self._first[0]
-        return (self.seconds - self._first[1]) / max(1, done) * (state.max_steps - state.global_step)
+        each = (self.seconds - self._first[1]) / max(1, done)
+        return float(each * (state.max_steps - state.global_step))

@@ -176,9 +176,10 @@ def run_cancel(*, unit: WorkUnit, by: User | None) -> None:
         error=why,
         finished_at=timezone.now(),
     )
-    Iteration.objects.filter(pk=unit.iteration_id, status__in=[*OPEN, Status.PAUSED.value]).update(
-        status=Status.FAILED.value, problem=f"{unit.stage} ({unit.kind}): {why}"
-    )
+    if unit.iteration_id is not None:
+        Iteration.objects.filter(pk=unit.iteration_id, status__in=[*OPEN, Status.PAUSED.value]).update(
+            status=Status.FAILED.value, problem=f"{unit.stage} ({unit.kind}): {why}"
+        )
     _audit(unit, by, "run cancelled")
 
 
