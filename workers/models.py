@@ -10,7 +10,7 @@ from loop.model import Scorer
 from webapp.registry.selectors import adapter_folder
 from webapp.registry.services import version_canary_check, version_hashes_check
 
-POLICY = "policy"
+POLICY, PROCESS_REWARD = "policy", "process_reward"
 SEED = "seed"  # how a project names the model that ships with the repository
 
 _engines: dict[str, Any] = {}
@@ -77,12 +77,12 @@ def hashes_of(base: str) -> dict[str, str]:
 
 def _reading(engine: Any, version: Any) -> dict[str, Any] | None:
     """What the version says of the fixed texts; None where its engine cannot score given text."""
-    if version.role != POLICY:
-        return None
-    from workers.engines.canary import canary
+    from workers.engines.canary import canary, scorer_canary
     from workers.engines.openai_engine import NotSupported
 
     try:
+        if version.role != POLICY:
+            return scorer_canary(engine, version.adapter_name, steps=version.role == PROCESS_REWARD)
         return canary(engine, version.adapter_name)
     except NotSupported:
         return None

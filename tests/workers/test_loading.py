@@ -130,6 +130,33 @@ def test_an_adapter_of_another_base_is_refused(project, adapters, settings, tmp_
         load(registered(project, tmp_path / "foreign", settings))
 
 
+def test_a_scorers_canary_is_what_it_says_of_the_same_texts(project, adapters, settings, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "scorer"
+    shutil.copytree(adapters[0], folder)
+    head = torch.full((1, 32), 0.05)
+    weights = folder / "adapter_model.safetensors"
+    save_file(load_file(weights) | {"base_model.model.score.weight": head}, weights)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(
+        json.dumps(config | {"modules_to_save": ["score"], "task_type": "SEQ_CLS"})
+    )
+    write_manifest(folder, {"base_sha": base_sha(project.base)})
+    for role, numbers in (("reward", [1, 1, 1]), ("process_reward", [1, 1, 2])):  # one text has two lines
+        version = registered(project, folder, settings, role=role)
+        load(version)
+        version.refresh_from_db()
+        assert version.canary["kind"] == "rewards"
+        assert sorted(len(row) for row in version.canary["values"].values()) == numbers
+        load(version)
+        other = {k: [1 - x for x in row] for k, row in version.canary["values"].items()}
+        ModelVersion.objects.filter(pk=version.pk).update(canary=version.canary | {"values": other})
+        with pytest.raises(RegistryError, match="does not say what was noted"):
+            load(version)
+
+
 def test_weights_that_were_removed_are_said_to_be(project, adapters, settings):
     version = registered(project, adapters[0], settings)
     load(version)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from loop.model import Engine, ScoreRequest
+from loop.model import Engine, RewardRequest, ScoreRequest
 from loop.records import Message
 
 TEXTS = (
@@ -46,6 +46,19 @@ def canary(engine: Engine, adapter: str | None) -> dict[str, Any]:
         if scored[: len(TEXTS)] == scored[len(TEXTS) :]:
             raise CanaryError(f"adapter {adapter!r} answers exactly like the base model: it is not in effect")
     return made
+
+
+def scorer_canary(engine: Engine, adapter: str, *, steps: bool) -> dict[str, Any]:
+    """What a scorer says of the same texts: one chance of being good each, or with ``steps`` one per line."""
+    requests = [
+        RewardRequest((Message("user", question),), answer, _line_ends(answer) if steps else (), adapter)
+        for question, answer in TEXTS
+    ]
+    return _reading("rewards", engine.reward(requests), getattr(engine, "model", None))
+
+
+def _line_ends(text: str) -> tuple[int, ...]:
+    return (*(i for i, sign in enumerate(text) if sign == "\n"), len(text))
 
 
 def canary_of(model: Any, tokens: Any) -> dict[str, Any]:

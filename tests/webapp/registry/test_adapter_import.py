@@ -103,6 +103,11 @@ def test_what_it_was_trained_for_is_its_role(folder, task, role):
     assert adapter_import(project=make.project_make(), folder=config(folder, task_type=task)).role == role
 
 
+def test_a_scorer_of_steps_is_told_from_one_of_answers_by_its_objective(folder):
+    write_manifest(config(folder, task_type="SEQ_CLS"), {"objective": "prm"})
+    assert adapter_import(project=make.project_make(), folder=folder).role == "process_reward"
+
+
 def test_another_base_is_refused_unless_somebody_knows_better(folder):
     project = make.project_make()
     with pytest.raises(OtherBase, match="names org/other as its base, and this project's is seed"):

@@ -21,6 +21,7 @@ from loop.finetune.artifacts import (
     store_adapter,
     write_manifest,
 )
+from loop.finetune.objectives import OBJECTIVES
 from loop.finetune.safetensors_header import HeaderError, tensors
 from webapp.accounts.models import User
 from webapp.projects.models import Project
@@ -33,6 +34,7 @@ from webapp.registry.services.versions import model_register
 
 # What PEFT calls the task, and what the adapter then makes of its base.
 ROLES = {"CAUSAL_LM": "policy", None: "policy", "SEQ_CLS": "reward", "TOKEN_CLS": "process_reward"}
+SCORES = "SEQ_CLS"  # either kind of scorer from here goes by it; its objective says which
 LONGEST_JSON = 1 << 20
 HASHES = ("base_sha", "tokenizer_sha", "template_sha")
 # Of a manifest from elsewhere only these are taken, and only of these types.
@@ -86,7 +88,7 @@ def adapter_import(
     lora = {k: config.get(k) for k in ("r", "lora_alpha", "target_modules") if config.get(k) is not None}
     version = model_register(
         project=project,
-        role=ROLES[config.get("task_type")],
+        role=_role(config, told),
         parent=project.model_versions.order_by("number").first(),
         adapter_path=stored.relative_to(settings.ADAPTERS_DIR).as_posix(),
         adapter_sha=sha,
@@ -206,6 +208,13 @@ def _config_of(folder: Path) -> dict[str, Any]:
         known = ", ".join(t for t in ROLES if t)
         raise RegistryError(f"{CONFIG} says task_type {task!r}; there is use for {known}")
     return config
+
+
+def _role(config: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    task, objective = config.get("task_type"), OBJECTIVES.get(str(told.get("objective")))
+    if task == SCORES and objective is not None and objective.gives != "policy":
+        return objective.gives
+    return ROLES[task]
 
 
 def _named(config: Mapping[str, Any]) -> str:
