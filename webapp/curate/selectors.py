@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from loop import records
 from loop.annotate.aggregate import agreed_critique
 from loop.curate import Material
+from webapp.annotate.models import Annotation, AnnotationTask, TaskPurpose
+from webapp.curate.models import Example
+from webapp.projects.models import Project
 from webapp.traces.models import Critique, Preference, Response, Score
 
 PROMPTS_AT_ONCE = 500
@@ -31,14 +34,45 @@ def material_parts(iteration_id: int, *, tokens: bool = False) -> Iterator[list[
     sampled = Response.objects.filter(iteration_id=iteration_id)
     ids = list(sampled.order_by("prompt_id").values_list("prompt_id", flat=True).distinct())
     for start in range(0, len(ids), PROMPTS_AT_ONCE):
-        yield _materials(iteration_id, ids[start : start + PROMPTS_AT_ONCE], tokens)
+        some = {"iteration_id": iteration_id, "prompt_id__in": ids[start : start + PROMPTS_AT_ONCE]}
+        yield _materials(some, Preference.objects.filter(**some), tokens)
 
 
-def _materials(iteration_id: int, prompt_ids: list[int], tokens: bool) -> list[Material]:
+def outside_tasks(project: Project, iteration_id: int, *, fresh: bool = True) -> QuerySet[AnnotationTask]:
+    """Tasks of no iteration (imported, or asked for beside them) on train prompts, with accepted answers.
+
+    ``fresh``: with answers that no other iteration has made examples of. Else: with those that this one has,
+    which is what its control arm reads.
+    """
+    rests = Example.annotations.through.objects.filter(annotation=OuterRef("pk"))
+    answers = Annotation.objects.filter(
+        task=OuterRef("pk"),
+        outcome=Annotation.Outcome.ANSWERED,
+        state__in=[Annotation.State.SUBMITTED, Annotation.State.ACCEPTED],
+    )
+    mine = Q(example__iteration=iteration_id)
+    wanted = answers.filter(~Exists(rests.exclude(mine)) if fresh else Exists(rests.filter(mine)))
+    tasks = AnnotationTask.objects.filter(project=project, iteration=None, purpose=TaskPurpose.LABEL)
+    return tasks.filter(Exists(wanted), prompt__split=records.Split.TRAIN.value, answers__gt=0)
+
+
+def outside_parts(tasks: QuerySet[AnnotationTask], *, tokens: bool = False) -> Iterator[list[Material]]:
+    """What these `outside_tasks` are about, with all that is said of it, in parts as `material_parts`."""
+    about: dict[int, set[Any]] = defaultdict(set)
+    for prompt, one, several in tasks.values_list("prompt_id", "response_id", "response_ids"):
+        about[prompt] |= {pk for pk in (one, *several) if pk is not None}
+    ids = sorted(about)
+    for start in range(0, len(ids), PROMPTS_AT_ONCE):
+        prompts = ids[start : start + PROMPTS_AT_ONCE]
+        responses = {pk for prompt in prompts for pk in about[prompt]}
+        compared = Preference.objects.filter(prompt_id__in=prompts, annotation__task__iteration=None)
+        yield _materials({"id__in": responses}, compared, tokens)
+
+
+def _materials(some: dict[str, Any], compared: QuerySet[Preference], tokens: bool) -> list[Material]:
+    """Of these responses, and of comparisons between them."""
     responses = (
-        Response.objects.filter(iteration_id=iteration_id, prompt_id__in=prompt_ids)
-        .select_related("prompt")
-        .order_by("prompt_id", "created_at", "id")
+        Response.objects.filter(**some).select_related("prompt").order_by("prompt_id", "created_at", "id")
     )
     if not tokens:
         responses = responses.defer("token_ids", "logprobs")
@@ -50,7 +84,7 @@ def _materials(iteration_id: int, prompt_ids: list[int], tokens: bool) -> list[M
             prompts[row.prompt_id] = row.prompt.record()
         by_prompt[row.prompt_id].append(row.record(tokens=tokens))
         home[row.pk] = row.prompt_id
-    of_these = {"response__iteration_id": iteration_id, "response__prompt_id__in": prompt_ids}
+    of_these = {f"response__{name}": value for name, value in some.items()}
     scores: dict[int, list[records.Score]] = defaultdict(list)
     for score in Score.objects.filter(**of_these).order_by("id"):
         scores[home[score.response_id]].append(score.record())
@@ -62,11 +96,9 @@ def _materials(iteration_id: int, prompt_ids: list[int], tokens: bool) -> list[M
         (people if by_person else models)[home[critique.response_id]].append(critique.record())
     preferences: dict[int, list[records.Preference]] = defaultdict(list)
     of_critiques: dict[int, list[records.Preference]] = defaultdict(list)
-    compared = Preference.objects.filter(
-        iteration_id=iteration_id, prompt_id__in=prompt_ids, author_kind=records.Author.PERSON.value
-    )
+    by_people = compared.filter(author_kind=records.Author.PERSON.value)
     for preference in final_alone(
-        _settled(compared).order_by("created_at", "id"),
+        _settled(by_people).order_by("created_at", "id"),
         lambda p: frozenset(p.critique_ids or p.response_ids),
     ):
         kind = of_critiques if preference.critique_ids else preferences

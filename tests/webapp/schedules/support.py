@@ -26,13 +26,12 @@ def schedule_make(project=None, *, name="Nightly", now=NOON, changes=CHANGES, re
     )
 
 
-def tasks_make(project, n, **policy):
-    """Tasks of imported responses: of no iteration."""
+def tasks_make(project, n, prompts=None, **policy):
+    """Tasks of imported responses: of no iteration, on prompts of their own unless some are given."""
     from webapp.annotate.models import AnnotationTask
 
     made = []
-    for _ in range(n):
-        prompt = make.prompt_make(project)
+    for prompt in prompts or [make.prompt_make(project) for _ in range(n)]:
         response = make.response_make(prompt)
         made.append(
             AnnotationTask.objects.create(

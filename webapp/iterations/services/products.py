@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,7 +16,7 @@ from loop.recipe import Recipe
 from loop.records import RowKind
 from webapp.curate.composing import compose
 from webapp.curate.models import Example
-from webapp.curate.selectors import material_parts, materials_of
+from webapp.curate.selectors import material_parts, materials_of, outside_parts, outside_tasks
 from webapp.curate.services import dataset_compose, examples_derive
 from webapp.iterations.models import Iteration
 from webapp.registry.models import ModelVersion
@@ -33,11 +34,17 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
     source = iteration.control_of or iteration
     tokens = RowKind.OUTCOME in recipe.curate.rows
     materials: Iterable[list[Material]] = material_parts(source.pk, tokens=tokens)
+    # What people accepted beside the iterations belongs to "all" as well; who replays nothing leaves it out.
+    outside = outside_tasks(iteration.project, source.pk, fresh=not control)
+    outside = outside if recipe.curate.replay == "all" else outside.none()
     if control:  # verdicts change hands across prompts: all at once
         accepted = None  # other kinds' rows are as many whatever the verdicts say, but for repeats
         if RowKind.SAMPLE in recipe.curate.rows:
             accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
-        materials = [shuffle_verdicts(materials_of(source.pk, tokens=tokens), iteration.seed, rows=accepted)]
+        whole = [*materials_of(source.pk, tokens=tokens), *chain(*outside_parts(outside, tokens=tokens))]
+        materials = [shuffle_verdicts(whole, iteration.seed, rows=accepted)]
+    else:
+        materials = chain(materials, outside_parts(outside, tokens=tokens))
     examples, dropped = examples_derive(
         project=iteration.project,
         iteration_id=iteration.pk,
@@ -73,6 +80,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         "sampled": sum(verdicts.values()),
         "verified": verdicts["right"],
         "annotated": source.tasks.filter(answers__gt=0).count(),
+        "outside": outside.count(),
         "kept": kept,
         "accepted": dict(Counter(e.kind for e in examples)),
         "dropped": dropped,
