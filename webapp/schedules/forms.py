@@ -20,7 +20,17 @@ KINDS = [
     ("drift", _("By alarm: when a metric falls")),
 ]
 COUNTED = [("number", _("their number")), ("weight", _("their weight by agreement"))]
-NEW = {"kind": "data", "every": 50, "counted": "number", "zone": "UTC", "min_hours": 0, "cron": "0 2 * * *"}
+# What a schedule by answers wants of its recipe: ask nobody, and train on all that was accepted so far.
+NEW = {
+    "kind": "data",
+    "every": 50,
+    "counted": "number",
+    "zone": "UTC",
+    "min_hours": 0,
+    "cron": "0 2 * * *",
+    "recipe": "rest-em",
+    "changes": "annotate.take=0\ncurate.replay=all",
+}
 NOT_PLAN = {"name", "recipe", "changes", "simulate_annotators"}
 OF_KIND = {
     "clock": {"cron"},
@@ -35,7 +45,10 @@ class ScheduleForm(forms.Form):
     changes = forms.CharField(
         label=_("Settings changed in it"), required=False, max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "placeholder": "annotate.take=0"}),
-        help_text=_("One per line. annotate.take=0 asks people nothing and goes on at once."),
+        help_text=_(
+            "One per line. annotate.take=0 asks people nothing; curate.replay=all trains on all that was "
+            "accepted so far, also beside iterations."
+        ),
     )  # fmt: skip
     simulate_annotators = forms.BooleanField(label=_("Let simulated annotators answer"), required=False)
     kind = forms.ChoiceField(label=_("What starts it"), choices=KINDS, widget=forms.RadioSelect)

@@ -35,7 +35,7 @@ def schedules_of(project: Project) -> list[Shown]:
     runs = ScheduleRun.objects.select_related("iteration").order_by("-id")[:LAST]
     rows = project.schedules.select_related("tally").prefetch_related(Prefetch("runs", runs, to_attr="last"))
     now = timezone.now()
-    return [_shown(row, row.last, now) for row in rows]  # type: ignore[attr-defined]
+    return [_shown(row, row.last, now) for row in rows]
 
 
 def schedule_for(project: Project, pk: int) -> Schedule:
