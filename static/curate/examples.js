@@ -17,6 +17,10 @@
   head.addEventListener("change", () => { for (const box of boxes) box.checked = head.checked; show(); });
   form.addEventListener("change", show);
   form.addEventListener("submit", (event) => { means.checked = event.submitter?.hasAttribute("data-all") ?? false; });
+  form.addEventListener("keydown", (event) => {
+    // The shell leaves keys alone while an input has the focus, and a tick box is one.
+    if (event.key === "r" && event.target.type === "checkbox" && !event.ctrlKey && !event.metaKey && !event.altKey) ticked.click();
+  });
   window.addEventListener("pageshow", show);
   show();
 })();

@@ -107,7 +107,7 @@ def compose(
     """
     ages = ages_of(project, champion_id)
     rejected = set(
-        Example.objects.filter(project=project, rejection__isnull=False)
+        Example.objects.filter(project=project, rejected__isnull=False)
         .exclude(text_sha="")
         .values_list("text_sha", flat=True)
     )
@@ -129,7 +129,7 @@ def compose(
 
 _READ = (
     "pk", "row_sha", "text_sha", "kind", "accepted_by", "prompt_id", "model_version_id", "writer",
-    "rejection_id",
+    "rejected__rejection_id",
 )  # fmt: skip
 
 

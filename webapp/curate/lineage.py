@@ -31,7 +31,12 @@ def example_for(project: Project, pk: int) -> Example:
     examples = visible(project, Example.objects.filter(project=project))
     found = (
         examples.select_related(
-            "prompt", "iteration", "model_version", "rejection__by", "response__author", "response__parent"
+            "prompt",
+            "iteration",
+            "model_version",
+            "rejected__rejection__by",
+            "response__author",
+            "response__parent",
         )
         .defer("response__token_ids", "response__logprobs")
         .defer("response__parent__token_ids", "response__parent__logprobs")

@@ -92,7 +92,7 @@ def examples_of(project: Project, wanted: Wanted) -> QuerySet[Example]:
     if wanted.source:
         examples = examples.filter(accepted_by=wanted.source)
     if wanted.state != "all":
-        examples = examples.filter(rejection__isnull=wanted.state != "rejected")
+        examples = examples.filter(rejected__isnull=wanted.state != "rejected")
     if wanted.age:
         examples = examples.filter(_aged(project, wanted.age))
     if wanted.q:
@@ -141,7 +141,7 @@ def examples_page(project: Project, wanted: Wanted) -> ExamplePage:
     except TooSlowError:
         return ExamplePage([], None, None, slow=True)
     shown = Example.objects.filter(pk__in=ids[:PER_PAGE]).select_related(
-        "prompt", "iteration", "rejection", "model_version"
+        "prompt", "iteration", "rejected__rejection", "model_version"
     )
     rows = list(shown.order_by("-id"))
     if not wanted.before and len(ids) <= PER_PAGE:

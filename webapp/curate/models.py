@@ -66,9 +66,6 @@ class Example(models.Model):
         db_index=False,
         help_text="It wrote the response; of a row without one, the iteration's champion. For filters.",
     )
-    rejection = models.ForeignKey(
-        Rejection, null=True, on_delete=models.SET_NULL, related_name="examples", db_index=False
-    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -84,15 +81,16 @@ class Example(models.Model):
             models.Index(fields=["iteration", "-id"], name="example_iteration"),
             models.Index(fields=["project", "model_version", "-id"], name="example_model"),
             models.Index(fields=["project", "writer", "-id"], name="example_writer"),
-            models.Index(
-                fields=["project", "-id"],
-                name="example_rejected",
-                condition=models.Q(rejection__isnull=False),
-            ),
-            models.Index(
-                fields=["rejection"], name="example_rejection", condition=models.Q(rejection__isnull=False)
-            ),
         ]
+
+
+class Rejected(models.Model):
+    """An example that is left out. A row beside it: examples never change, and many are rejected quickly."""
+
+    example = models.OneToOneField(
+        Example, primary_key=True, on_delete=models.CASCADE, related_name="rejected"
+    )
+    rejection = models.ForeignKey(Rejection, on_delete=models.CASCADE, related_name="rejected")
 
 
 class DatasetVersion(models.Model):

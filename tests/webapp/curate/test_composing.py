@@ -139,7 +139,7 @@ def test_what_a_lead_rejected_stays_out_whatever_example_it_comes_in(iteration):
         examples_reject(project=iteration.project, examples=mine, reason=" ", by=lead)
     examples_reject(project=iteration.project, examples=mine, reason="no", by=lead)
     assert examples_accept(project=iteration.project, examples=mine, by=lead) == 1
-    assert not Example.objects.filter(rejection__isnull=False).exists()
+    assert not Example.objects.filter(rejected__isnull=False).exists()
 
 
 def test_composing_costs_the_same_for_more_rows(iteration, django_assert_num_queries):

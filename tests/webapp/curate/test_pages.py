@@ -124,7 +124,7 @@ def test_rejecting_by_filter_asks_first_counts_and_can_be_undone(client, lead, i
     assert client.post(link("examples_decide"), {**sure, "reason": " "}).status_code == 422
     done = client.post(link("examples_decide"), {**sure, "reason": "They name no step."}, follow=True)
     assert "3 examples are rejected" in text_of(done)
-    assert set(Example.objects.filter(rejection=None)) == {good, late}
+    assert set(Example.objects.filter(rejected=None)) == {good, late}
     rejection = Rejection.objects.get()
     assert (rejection.by, rejection.filters, rejection.count) == (lead, {"kind": "critique"}, 3)
     assert set(client.get(link("examples", state="rejected")).context["found"].rows) == set(bad)
@@ -135,7 +135,7 @@ def test_rejecting_by_filter_asks_first_counts_and_can_be_undone(client, lead, i
     done = client.post(link("rejection_undo", rejection.pk), follow=True)
     assert "2 examples are accepted again." in text_of(done)
     assert "undone before" in text_of(client.post(link("rejection_undo", rejection.pk), follow=True))
-    assert not Example.objects.exclude(rejection=None).exists()
+    assert not Example.objects.exclude(rejected=None).exists()
 
 
 def test_nothing_ticked_is_said(client, lead, iteration):

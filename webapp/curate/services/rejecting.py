@@ -5,18 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.accounts.models import User
-from webapp.curate.models import Example, Rejection
+from webapp.curate.models import Example, Rejected, Rejection
 from webapp.projects.models import Project
 from webapp.projects.services import audit_record
 
 
 class RejectionError(Exception):
     """A rejection that cannot be made or undone; the message says why."""
+
+
+_REJECT = """
+INSERT INTO curate_rejected (example_id, rejection_id) SELECT pk.id, %s FROM ({}) AS pk(id)
+ON CONFLICT (example_id) DO NOTHING
+"""
 
 
 @transaction.atomic
@@ -38,8 +44,11 @@ def examples_reject(
     rejection = Rejection.objects.create(
         project=project, by=by, reason=reason.strip(), filters=dict(filters or {})
     )
-    chosen = Example.objects.filter(project=project, rejection=None, pk__in=examples.order_by().values("pk"))
-    rejection.count = chosen.update(rejection=rejection)
+    chosen = Example.objects.filter(pk__in=examples.order_by().values("pk"), project=project)
+    listed, values = chosen.values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:  # in the database: they may be a million
+        cursor.execute(_REJECT.format(listed), [rejection.pk, *values])
+        rejection.count = cursor.rowcount
     if not rejection.count:
         transaction.set_rollback(True)
         raise RejectionError("None of these examples is left to reject.")
@@ -51,8 +60,8 @@ def examples_reject(
 @transaction.atomic
 def examples_accept(*, project: Project, examples: QuerySet[Example], by: User) -> int:
     """Take rejected examples in again; how many there were."""
-    chosen = Example.objects.filter(project=project, pk__in=examples.order_by().values("pk"))
-    count = chosen.filter(rejection__isnull=False).update(rejection=None)
+    chosen = examples.order_by().filter(project=project).values("pk")
+    count, _ = Rejected.objects.filter(example__in=chosen).delete()
     if count:
         audit_record(project=project, actor=by, verb="examples accepted", target="", data={"count": count})
     return count
@@ -68,7 +77,7 @@ def rejection_undo(*, rejection: Rejection, by: User) -> int:
     held = Rejection.objects.select_for_update().get(pk=rejection.pk)
     if held.undone_at:
         raise RejectionError("This rejection was undone before.")
-    count = Example.objects.filter(rejection=held).update(rejection=None)
+    count, _ = Rejected.objects.filter(rejection=held).delete()
     held.undone_at, held.undone_by = timezone.now(), by
     held.save(update_fields=["undone_at", "undone_by"])
     _audit(held, by, "rejection undone")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -84,7 +84,7 @@ def decide(request: SignedInRequest, project: Project) -> HttpResponse:
     """Reject or accept: first how many, then with a reason; nothing happens in between."""
     wanted, ticked, chosen = _chosen(request, project)
     accept = request.POST.get("do") == "accept"
-    there = chosen.filter(~Q(rejection=None) if accept else Q(rejection=None))
+    there = chosen.filter(rejected__isnull=not accept)
     back = f"{reverse('examples', args=[project.slug])}?{wanted.address()}"
     confirmed = request.POST.get("confirmed") == "1"
     form = RejectForm(request.POST if confirmed else None)
