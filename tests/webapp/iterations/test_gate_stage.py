@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from loop.promote.rotation import slice_of
 from tests.webapp.iterations import support
@@ -44,7 +45,7 @@ def promoted(project, *changes):
     return to("done", project, support.small("rest-em", *changes))
 
 
-def test_the_second_iteration_is_compared_with_champion_base_and_baseline():
+def test_the_second_iteration_is_compared_with_champion_base_and_baseline(client):
     project = support.project_with_prompts(6, 30, 2)
     assert promoted(project).decision["promote"]
     second = promoted(project)
@@ -57,6 +58,18 @@ def test_the_second_iteration_is_compared_with_champion_base_and_baseline():
     assert set(d["cost"]) == {"champion", "challenger", "base", "baseline"}
     assert d["baseline"]["version"] == second.champion_id
     assert json.loads(json.dumps(d)) == d
+    viewer = support.make.member_make(project, role="viewer")
+    client.force_login(viewer, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(reverse("iteration", args=[project.slug, second.number]))
+    assert [side.name for side in page.context["evidence"]["sides"]] == [
+        "Challenger",
+        "Champion",
+        "Bare base",
+        "No training: champion with 2 examples in its prompt",
+    ]
+    text = page.content.decode()
+    assert "held-out accuracy did not change" in text
+    assert "used for 1 decision before" in text
 
 
 def test_the_baseline_shows_accepted_examples_of_train_prompts_only():

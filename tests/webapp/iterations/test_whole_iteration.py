@@ -109,7 +109,7 @@ def test_rest_em_from_prompts_to_promotion(workers, project, settings):
         "number": 1, "of": 1, "prompts": 16, "uses": 0, "budget": None, "exhausted": False
     }  # fmt: skip
     baseline = decision["baseline"]
-    assert (baseline["shots"], baseline["n"], baseline["fewer_shots"]) == (4, 16, 0)
+    assert (baseline["shots"], baseline["n"], baseline["fewer_shots"]) == (2, 16, 0)
     shown = Evaluation.objects.get(sampling__has_key="shots")
     assert (shown.model_version, shown.split) == (iteration.champion, "heldout")
     asked = [shot["user"] for shot in shown.sampling["shots"]]
