@@ -263,3 +263,5 @@ class TrainRow:
     steps: tuple[tuple[int, float], ...] = ()  # STEP_LABELS: (end of the step, chance that it is good)
     reference: str | None = None  # PROMPT
     verifier: str = ""  # PROMPT: name of a checker in loop.verify
+    meta: str = ""  # PROMPT: what else the checker reads, as JSON
+    dialect: str = ""  # PROMPT: how the samples are read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from loop.curate.material import Candidate, Material
@@ -23,6 +24,8 @@ def prompt_rows(materials: Iterable[Material], *, dialect: Dialect, **_: object)
             chosen="",
             reference=prompt.reference,
             verifier=prompt.verifier,
+            meta=json.dumps(dict(prompt.meta), sort_keys=True) if prompt.meta else "",
+            dialect=dialect.name,
         )
         reason = "" if prompt.verifier else NO_CHECKER
         found.append(Candidate(RowKind.PROMPT, prompt.id, row, None, (), "verifier", reason))

@@ -217,6 +217,14 @@ def test_judgements_are_trained_beside_solutions(workers, project):
     assert iteration.challenger.role == "policy"
 
 
+def test_reinforcement_takes_prompts_alone(workers, project):
+    iteration, _ = whole(workers, project, "grpo", "settings.samples=2")
+    rows = dataset_rows(dataset=iteration.dataset_version)
+    assert [(row["kind"], row["chosen"], row["dialect"]) for row in rows] == [("prompt", "", "terse-1")] * 12
+    assert all(row["verifier"] and row["meta"] for row in rows)
+    assert iteration.challenger.role == "policy"
+
+
 def test_the_decision_says_who_picked(workers, project, client):
     blind = put_in_use(project)
     workers.scorers.blind.add(blind.name)
