@@ -1,6 +1,7 @@
 """What the scheduler does with schedules: starts, catches up, skips with a reason, tries again."""
 
 import pytest
+from django.utils import timezone
 
 from tests import factories as make
 from tests.webapp.iterations import support as iterations
@@ -169,6 +170,25 @@ def test_a_fall_of_the_champions_accuracy_starts_one():
     measure(240, "b")
     assert schedules_look(now=NOON + hours(3)) == 1
     assert schedule.runs.get().reason == "champion:probe fell from 0.800 to 0.600"
+
+
+def test_who_watches_the_champion_has_it_measured_once_a_day_and_only_on_prompts_that_are_new():
+    project = iterations.project_with_prompts()
+    champion = base_register(project=project)
+    schedule_make(project, kind="drift", metric="champion:probe", drop=0.1, now=NOON)
+
+    def look(days):
+        schedules_look(now=timezone.now() + hours(24 * days))
+        units = project.units.filter(iteration=None, kind="evaluate").order_by("id")
+        return [len(unit.payload["prompt_ids"]) for unit in units]
+
+    assert look(0) == [2]
+    assert look(0.5) == [2]
+    assert look(3) == [2], "asked again while it is being measured"
+    champion.evaluations.update(done=True, n=2, right=1)
+    assert look(6) == [2], "the same prompts again"
+    make.prompt_make(project, split="probe")
+    assert look(9) == [2, 3]
 
 
 def test_a_metric_of_control_arms_is_not_watched():

@@ -29,10 +29,12 @@ from webapp.schedules.models import Schedule, ScheduleRun
 from webapp.schedules.services import counting
 from webapp.schedules.services.errors import ScheduleError
 from webapp.schedules.services.facts import answers_reached, busy_with, facts_of, tally_of
+from webapp.schedules.services.measuring import champion_measure
 
 log = structlog.get_logger()
 
 LOOK = timedelta(seconds=10)  # between two looks at a schedule that waits for people, or for its project
+LOOK_AT_METRICS = timedelta(minutes=2)  # they change when a stage or a measuring ends
 RETRY = timedelta(hours=1)  # after a start that failed
 AT_ONCE = 100
 
@@ -64,6 +66,8 @@ def _look(pk: int, now: datetime) -> bool:
     if schedule is None:  # somebody else is at it, or was
         return False
     plan = schedule.planned
+    if plan.kind == "drift" and not busy_with(schedule.project):  # an iteration measures by itself
+        champion_measure(project=schedule.project, plan=plan, now=now)
     found = _decided(schedule, plan, now)
     if isinstance(found, Due):
         return _start(schedule, plan, found, now)
@@ -97,7 +101,8 @@ def _note(schedule: Schedule, plan: Plan, found: Skip | NotYet | Due, now: datet
     schedule.held = found.held if isinstance(found, NotYet) else ""
     schedule.next_at = found.at if isinstance(found, NotYet) else None
     by_time = isinstance(found, NotYet) and found.at is not None and (plan.kind == "clock" or found.held)
-    schedule.look_at = schedule.next_at if by_time and schedule.next_at else now + LOOK
+    wait = LOOK_AT_METRICS if plan.kind == "drift" and isinstance(found, NotYet) else LOOK
+    schedule.look_at = schedule.next_at if by_time and schedule.next_at else now + wait
     schedule.save()
 
 
