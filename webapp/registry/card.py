@@ -136,7 +136,7 @@ def _data(facts: Facts) -> str:
         if table := manifest.get(key):
             lines.append(_table((title, "rows"), [(k, _n(v)) for k, v in table.items()]))
     people = data.get("people")
-    if people:
+    if people and any(people.values()):
         lines.append(
             f"Answers by people in that iteration: {_n(people['people'])};"
             f" by programs that stand in for people: {_n(people['simulated'])}."
