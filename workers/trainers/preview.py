@@ -71,15 +71,26 @@ def trained_spans(
 
 
 def sides(row: dict[str, Any]) -> Iterator[Marked]:
-    """What an encoded row has the model read, side by side: one, or the two of a pair."""
+    """What an encoded row has the model read, side by side: one, or the two of a pair. Of a scorer's rows the
+    tokens count at which it is read; of a prompt alone, none."""
     if "labels" in row and "input_ids" in row:
         yield "chosen", row["input_ids"], [label != IGNORED for label in row["labels"]]
         return
+    if "chances" in row:
+        yield "chosen", row["input_ids"], [chance != IGNORED for chance in row["chances"]]
+        return
+    if "context_ids" in row:
+        yield "chosen", row["context_ids"], [False] * len(row["context_ids"])
+        return
+    whole = "rejected_ids" in row and "prompt_ids" not in row  # prompt and response in one: a reward model's
     prompt = list(row.get("prompt_ids", ()))
     for name in ("chosen_ids", "rejected_ids", "completion_ids"):
         if name in row:
             worse = name == "rejected_ids" or row.get("label") is False
             ids = list(row[name])
+            if whole:
+                yield "rejected" if worse else "chosen", ids, [False] * (len(ids) - 1) + [True]
+                continue
             yield "rejected" if worse else "chosen", prompt + ids, [False] * len(prompt) + [True] * len(ids)
 
 

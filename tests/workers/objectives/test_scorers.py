@@ -247,3 +247,20 @@ def test_a_scorer_starts_from_a_policy_and_goes_on_from_a_scorer(llama: Path, tm
     assert stored.keys() == again.keys()
     assert all(torch.equal(again[name], value) for name, value in stored.items())
     assert any(stored[name].any() for name in head)
+
+
+def test_a_preview_marks_where_a_scorer_is_read(llama: Path) -> None:
+    from loop.recipe import FinetunePart
+    from workers.trainers.preview import trained_spans
+
+    def marked(rows: list[TrainRow], objective: str) -> list[list[str]]:
+        part = FinetunePart.model_validate({"objective": objective})
+        shown = trained_spans(rows, part, str(llama), 1)
+        assert (shown["refusal"], shown["trained"]) == ("", len(rows))
+        return [
+            [text for text, mark in entry["pieces"] if mark in ("trained", "end")] for entry in shown["rows"]
+        ]
+
+    assert marked(pairs(1), "reward") == [["<|im_end|>"], ["<|im_end|>"]]
+    (read,) = marked(labelled(1), "prm")
+    assert [text[-1] for text in read] == ["4", "!"]
