@@ -185,7 +185,7 @@ class Changed:
 
 def diff_page(before: DatasetVersion, after: DatasetVersion, state: str, page: int) -> list[Changed]:
     """A page of the rows in one state."""
-    values = {
+    values: dict[str, Any] = {
         "a": before.pk, "b": after.pk, "state": state, "n": PER_PAGE, "skip": (page - 1) * PER_PAGE,
     }  # fmt: skip
     with connection.cursor() as cursor:

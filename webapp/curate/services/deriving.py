@@ -97,7 +97,10 @@ def writers(
         None: (Writer.MODEL, champion) if champion else (Writer.UNKNOWN, None)
     }
     rows = Response.objects.filter(pk__in=response_ids)
-    for pk, version, author, origin in rows.values_list("pk", "model_version_id", "author_id", "origin"):
+    read: Iterable[tuple[Any, int | None, int | None, str]] = rows.values_list(
+        "pk", "model_version_id", "author_id", "origin"
+    )
+    for pk, version, author, origin in read:
         person = author is not None or origin == Origin.CORRECTION
         writer = Writer.PERSON if person else Writer.MODEL if version else Writer.UNKNOWN
         found[str(pk)] = (writer, None if person else version)

@@ -60,8 +60,8 @@ class Command(BaseCommand):
             newest = (
                 examples.order_by("-iteration__number").values_list("iteration__number", flat=True).first()
             )
-            fresh = examples.filter(iteration__number=newest)
-            replayed = examples.exclude(iteration__number=newest)
+            fresh = examples.filter(iteration__number=newest or 0)
+            replayed = examples.exclude(iteration__number=newest or 0)
         composition = compose(
             project=project, fresh=fresh, replayed=replayed, part=part, seed=options["seed"]
         )
