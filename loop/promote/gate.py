@@ -66,13 +66,12 @@ def decide(evidence: Evidence, settings: GatePart, *, seed: int = 0) -> Decision
         alpha=settings.guard_alpha,
         least=settings.min_slice,
     )
-    reasons = [f"guard {g.name}: {g.broken}" for g in guards if g.broken]
-    reasons += _enough(first, settings)
-    reasons += _better(first, settings)
+    reasons = [*_enough(first, settings), *_better(first, settings)]
     if settings.against_base and "base" in against:
         reasons += _better(against["base"], settings, "the bare base")
     if settings.beat_baseline and "baseline" in against:
         reasons += _better(against["baseline"], settings, "the no-training baseline", least=0.0)
+    reasons += [f"guard {g.name}: {g.broken}" for g in guards if g.broken]
     if settings.hold_on_slices:
         reasons += [_slice_reason(s) for s in slices if s.broken]
     reasons += _length(evidence.tokens, settings.max_token_ratio)

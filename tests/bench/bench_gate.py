@@ -2,9 +2,9 @@
 
 ``./run bench bench_gate [--seeds 20]``. The seed model answers a pool of train prompts once. For each seed
 150 of them are drawn; one adapter learns the answers the checker accepted, the other as many answers dealt
-out to other prompts, four times as long (``--worse verdicts``: the control arm's permuted verdicts instead). Both
-answer the held-out and probe prompts greedily, beside the bare base and the base with accepted examples in
-its prompt, and the gate decides as it does for an iteration. Exits 1 unless nine of ten better ones were
+out to other prompts, four times as long (``--worse verdicts``: the control arm's permuted verdicts instead).
+Both answer the held-out and probe prompts greedily, beside the bare base and the base with accepted examples
+in its prompt, and the gate decides as it does for an iteration. Exits 1 unless nine of ten better ones were
 promoted and every worse one was held.
 """
 

@@ -113,10 +113,11 @@ def _side(
 
 
 def guards(iteration: Iteration) -> list[dict[str, Any]]:
-    return [
-        {"name": GUARDS.get(name, name), **guard}
-        for name, guard in (iteration.decision.get("guards") or {}).items()
-    ]
+    """In the order of `GUARDS`: JSON objects have none."""
+    found: dict[str, Any] = iteration.decision.get("guards") or {}
+    known = list(GUARDS)
+    ordered = sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
+    return [{"name": GUARDS.get(name, name), **found[name]} for name in ordered]
 
 
 def slices(iteration: Iteration) -> list[SliceRow]:
