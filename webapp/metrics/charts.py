@@ -170,7 +170,7 @@ class Node:
     parent: int | None
     lane: str = ""
     data: int | None = None
-    words: str = ""  # what the mark means, for who does not see it
+    words: StrOrPromise = ""  # what the mark means, for who does not see it
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,9 +198,9 @@ def _decision(facts: Facts) -> str:
         effect = decision.get("effect")
         line = "The gate promoted it" if decision.get("promote") else "The gate held it"
         if effect is not None:
-            low, high = decision.get("ci95") or (None, None)
+            ends = decision.get("ci95")
             line += f": {100 * effect:+.1f} points against the champion on {_n(decision.get('n', 0))} prompts"
-            line += f" (95 % {100 * low:+.1f} to {100 * high:+.1f})" if low is not None else ""
+            line += f" (95 % {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})" if ends else ""
         parts.append(line + ".")
         parts.append(_bullets(decision.get("reasons", ())))
     parts += [

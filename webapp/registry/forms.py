@@ -56,7 +56,7 @@ class _FilesField(forms.FileField):
 
 
 class ImportForm(forms.Form):
-    files = _FilesField(
+    adapter = _FilesField(
         label=_("Adapter"),
         widget=_Files(attrs={"accept": ".zip,.safetensors,.json,.md,.txt,.jinja"}),
         help_text=_("One zip file, or adapter_config.json and adapter_model.safetensors together."),

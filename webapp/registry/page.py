@@ -120,8 +120,13 @@ def canary_of(version: ModelVersion) -> Canary | None:
     noted = version.canary
     if not noted:
         return None
-    means = [_mean(noted.get(key)) for key in ("values", "base")]
-    return Canary(noted["kind"], *means, noted.get("device", ""), noted.get("dtype", ""))
+    return Canary(
+        kind=noted["kind"],
+        mean=_mean(noted.get("values")),
+        base=_mean(noted.get("base")),
+        device=noted.get("device", ""),
+        dtype=noted.get("dtype", ""),
+    )
 
 
 def _mean(table: dict[str, list[float]] | None) -> float | None:

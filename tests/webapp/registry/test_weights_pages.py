@@ -58,7 +58,7 @@ def test_an_adapter_is_uploaded_and_waits_for_its_check(lead, tmp_path):
     assert "At most 2.0" in text_of(lead.get(at("model_import")))
     page = lead.post(
         at("model_import"),
-        {"files": upload(adapter_make(tmp_path / "a")), "note": "From *Ann*."},
+        {"adapter": upload(adapter_make(tmp_path / "a")), "note": "From *Ann*."},
         follow=True,
     )
     version = ModelVersion.objects.get(number=2)
@@ -79,11 +79,11 @@ def test_an_adapter_is_uploaded_and_waits_for_its_check(lead, tmp_path):
 def test_another_base_is_refused_until_the_box_is_ticked(lead, tmp_path):
     folder = adapter_make(tmp_path / "a", base="org/other")
     assert "I know it was trained on this base" not in text_of(lead.get(at("model_import")))
-    page = lead.post(at("model_import"), {"files": upload(folder)})
+    page = lead.post(at("model_import"), {"adapter": upload(folder)})
     assert page.status_code == 422
     assert "names org/other as its base" in text_of(page)
     assert "I know it was trained on this base" in text_of(page)
-    lead.post(at("model_import"), {"files": upload(folder), "trained_on_this_base": "on"})
+    lead.post(at("model_import"), {"adapter": upload(folder), "trained_on_this_base": "on"})
     assert ModelVersion.objects.count() == 2
 
 
@@ -96,7 +96,7 @@ def test_another_base_is_refused_until_the_box_is_ticked(lead, tmp_path):
     ],
 )
 def test_what_is_not_taken_is_said_on_the_page(lead, files, says):
-    page = lead.post(at("model_import"), {"files": files})
+    page = lead.post(at("model_import"), {"adapter": files})
     assert page.status_code == 422
     assert says in text_of(page)
     assert not WorkUnit.objects.exists()
@@ -111,7 +111,7 @@ def test_the_adapter_comes_as_a_zip_file_with_its_card_and_goes_back_in(lead, ve
             "README.md", "adapter_config.json", "adapter_model.safetensors", "manifest.json",
         ]  # fmt: skip
         assert archive.read("README.md").decode().startswith("---\nbase_model: seed\n")
-    lead.post(at("model_import"), {"files": [SimpleUploadedFile("back.zip", content)]})
+    lead.post(at("model_import"), {"adapter": [SimpleUploadedFile("back.zip", content)]})
     assert ModelVersion.objects.get(number=3).adapter_sha == version.adapter_sha
 
 

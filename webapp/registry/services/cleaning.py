@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.db import transaction
@@ -79,7 +80,7 @@ def _removable(project: Project, before: datetime) -> list[ModelVersion]:
         )
     )
     for _, needed in versions_needed.send(sender=Project, project=project):
-        pinned |= set(needed)
+        pinned |= set(cast(Iterable[int], needed))
     elsewhere = _live().exclude(project=project).values_list("adapter_path", flat=True)
     mine = {v.adapter_path for v in rows.values()}
     weights = [
@@ -108,11 +109,8 @@ def adapters_clean(*, now: datetime, delete: bool) -> list[Spent]:
 
 def _adapters_remove(paths: Iterable[str], now: datetime) -> None:
     for path in paths:
-        folder_remove(
-            settings.ADAPTERS_DIR / path,
-            before=now - GRACE,
-            wanted=lambda path=path: _live().filter(adapter_path=path).exists(),
-        )
+        wanted = _live().filter(adapter_path=path)
+        folder_remove(settings.ADAPTERS_DIR / path, before=now - GRACE, wanted=wanted.exists)
 
 
 def leftovers_clean(*, root: Path, now: datetime, delete: bool) -> list[Spent]:

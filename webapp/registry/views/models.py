@@ -94,7 +94,7 @@ def note(request: SignedInRequest, project: Project, number: int) -> HttpRespons
         services.version_note(version=version, note=form.cleaned_data["note"], by=request.user)
         messages.success(request, _("The note is on the card now."))
     else:
-        messages.error(request, " ".join(form.errors["note"]))
+        messages.error(request, form.errors["note"].as_text())
     return redirect("model", project.slug, number)
 
 

@@ -61,7 +61,7 @@ def _imported(project: Project, form: ImportForm, request: SignedInRequest) -> M
     with TemporaryDirectory(prefix="upload-") as aside:
         folder = Path(aside) / "upload"
         folder.mkdir()
-        services.upload_unpack(files=form.cleaned_data["files"], into=folder)
+        services.upload_unpack(files=form.cleaned_data["adapter"], into=folder)
         with transaction.atomic():
             version = services.adapter_import(
                 project=project,
@@ -146,5 +146,5 @@ def keep(request: SignedInRequest, project: Project) -> HttpResponse:
         services.keep_weights(project=project, days=form.cleaned_data["days"], by=request.user)
         messages.success(request, _("Kept."))
     else:
-        messages.error(request, " ".join(form.errors["days"]))
+        messages.error(request, form.errors["days"].as_text())
     return redirect("models", project.slug)
