@@ -82,7 +82,7 @@ def test_scorers_have_a_lane_of_their_own_and_datasets_stand_below_what_learnt_f
         Node(3, "v3", "held", "", "", 1, data=7),
     ]
     made = lineage(nodes, [Node(7, "d1", "data", "", "", None), Node(8, "d2", "data", "", "", None)])
-    assert [lane.label for lane in made.lanes] == ["champions", "challengers", "reward", "datasets"]
+    assert [lane.label for lane in made.lanes] == ["champions", "challengers", "reward models", "datasets"]
     assert [p.y for p in made.nodes] == [34, 190, 112]
     (mark,) = made.data  # d2 is of no version shown
     assert (mark.x, mark.y) == (160, 268)
