@@ -91,6 +91,12 @@ def test_defaults_fill_what_a_recipe_leaves_out():
             "critique_review with critiques 2",
         ),
         ({"version": 0}, "version"),
+        ({"needs": ["reward", "process_reward"]}, "an iteration has one scorer"),
+        ({"curate": {"accept": "scorer"}, "uses_gold_at": "eval"}, "name reward or process_reward in needs"),
+        (
+            {"needs": ["reward"], "finetune": {"objective": "prm"}, "curate": {"rows": ["step_labels"]}},
+            "can only use that kind of scorer",
+        ),
         ({"uses_gold_at": "eval"}, "curate.accept verifier reads the checker"),
         ({"uses_gold_at": "never", "curate": {"accept": "people", "rows": ["critique"]}}, "refinement rows"),
         ({"uses_gold_at": "eval", "curate": {"accept": "self_verdict", "rows": ["trajectory"]}}, "step_pair"),

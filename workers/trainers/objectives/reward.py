@@ -62,7 +62,8 @@ def build(parts: Parts) -> Any:
 def _filling(parts: Parts) -> int:
     """An id for padding with which no row ends: the model reads the last token that is another."""
     last = {row[side][-1] for row in parts.rows for side in ("chosen_ids", "rejected_ids")}
-    return next(i for i in (int(parts.tokens.pad_id), *range(len(last) + 1)) if i not in last)
+    free = (i for i in (parts.tokens.pad_id, *range(len(last) + 1)) if i not in last)
+    return int(next(free))
 
 
 class WeightedReward(Counting, AtomicCheckpoints, PerUpdate, RewardTrainer):
