@@ -204,6 +204,8 @@ class Stack:
             "the iteration's end", lambda: (r := self.one(sql)) and r[0] in ended and r, seconds
         )
         assert status == "done", f"{problem}\n{self.tail()}"
+        for cost in decision["cost"].values():
+            assert cost.pop("seconds_per_answer") > 0  # the clock's; the tokens must be the same
         return {
             "responses": self.rows(RESPONSES),
             "answers": self.rows(ANSWERS),

@@ -62,11 +62,16 @@ def test_sampled_judged_trained_measured_decided(settings, tmp_path):
     assert 0.2 <= decision["before"] <= 0.9
     low, high = decision["ci95"]
     assert low <= decision["effect"] <= high
-    measured = Evaluation.objects.filter(done=True).values_list("split", "n").order_by("id")
+    bare = Evaluation.objects.bare().filter(done=True)
+    measured = bare.values_list("split", "n").order_by("id")
     assert sorted(measured) == [(s, n) for s, n in ((Split.HELDOUT, 60), (Split.PROBE, 10)) for _ in range(2)]
+    assert all(tokens > n for n, tokens in Evaluation.objects.values_list("n", "tokens"))
+    baseline = decision["baseline"]  # the base once more, with accepted examples in its prompt
+    assert (baseline["n"], baseline["shots"], baseline["fewer_shots"]) == (60, 2, 0)
+    assert decision["cost"]["baseline"]["tokens_per_answer"] > 0
     # The adapter was really used: some answers differ from the base's on the same prompts.
     answers = [
         list(e.outcomes.order_by("prompt_id").values_list("response__text", flat=True))
-        for e in Evaluation.objects.filter(split="heldout")
+        for e in bare.filter(split="heldout")
     ]
     assert answers[0] != answers[1]
