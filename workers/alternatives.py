@@ -20,7 +20,7 @@ from webapp.annotate.services import (
 from workers.lease import patiently
 from workers.waiting import Life, Watched
 
-LOST = RegenerationLost
+LOST: type[Exception] = RegenerationLost
 heartbeat, fail, release = regeneration_heartbeat, regeneration_fail, regeneration_release
 ROOM = 256  # new tokens, where the original says nothing of its own room
 

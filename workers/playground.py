@@ -20,7 +20,7 @@ from webapp.playground.services import (
 from workers.lease import patiently
 from workers.waiting import Life, Watched
 
-LOST = TurnLost
+LOST: type[Exception] = TurnLost
 heartbeat, fail, release = turn_heartbeat, turn_fail, turn_release
 
 

@@ -23,7 +23,8 @@ const colour = (token) => {
 const worded = (column, value) => {
   if (value === null || value === undefined) return "–";
   if (run.shares.includes(column)) return `${(100 * value).toFixed(1)} %`;
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
+  return value && Math.abs(value) < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 };
 
 class Chart {

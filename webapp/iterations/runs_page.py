@@ -163,7 +163,8 @@ def described(project: Project, units: Iterable[WorkUnit]) -> list[Run]:
     by_pk = {d.pk: d for d in project.dataset_versions.filter(pk__in=datasets).defer("example_ids")}
     started = {unit.payload.get("start_version_id") for unit in units} - {None}
     names = {unit.result.get("model") for unit in units} - {None}
-    versions = list(project.model_versions.filter(Q(pk__in=started) | Q(name__in=names)))
+    wanted = project.model_versions.filter(Q(pk__in=started) | Q(name__in=names))
+    versions = list(wanted.select_related("parent"))
     by_name = {version.name: version for version in versions}
     by_version = {version.pk: version for version in versions}
     runs = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -65,7 +66,7 @@ def pairs_of(before: ModelVersion, after: ModelVersion, split: str) -> list[Pair
     ]
 
 
-def outcomes_paired(pair: Pair) -> QuerySet[EvaluationOutcome]:
+def outcomes_paired(pair: Pair) -> QuerySet[Any]:
     """The second version's outcomes, with the first's verdict on the same prompt as ``was``."""
     earlier = EvaluationOutcome.objects.filter(evaluation=pair.before, prompt=OuterRef("prompt"))
     rows = EvaluationOutcome.objects.filter(evaluation=pair.after)

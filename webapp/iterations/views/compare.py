@@ -22,7 +22,7 @@ from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
 from webapp.registry.comparing import ALL, SHOWS, Pair, both_page, counts_of, outcomes_shown, pairs_of
 from webapp.registry.models import Evaluation, EvaluationOutcome, ModelVersion
-from webapp.registry.page import measurement_of
+from webapp.registry.selectors import measurement_of
 
 PER_PAGE = 10
 SPLITS = (Split.HELDOUT.value, Split.PROBE.value)

@@ -172,7 +172,7 @@ def new(request: SignedInRequest, project: Project) -> HttpResponse:
         return render(request, "runs/new.html", context, status=404 if request.GET.get("dataset") else 200)
     filled = request.POST if request.method == "POST" else request.GET if "objective" in request.GET else None
     form = RunForm(filled, project=project, dataset=dataset, initial=page.settings_before(dataset))
-    preview = page.preview_for(project, (filled or {}).get("preview"))
+    preview = page.preview_for(project, filled.get("preview") if filled is not None else None)
     if filled is not None and form.is_valid():
         fits = preview is not None and page.preview_fits(preview, dataset, form.finetune)
         preview = preview if fits else None
@@ -222,7 +222,7 @@ def _address(request: SignedInRequest, dataset: DatasetVersion, preview: WorkUni
     query = QueryDict(mutable=True)
     query["dataset"] = str(dataset.number)
     left_out = ("csrfmiddlewaretoken", "do", "preview", "dataset")
-    query.update({name: value for name, value in request.POST.items() if name not in left_out})
+    query.update({name: str(request.POST[name]) for name in request.POST if name not in left_out})
     query["preview"] = str(preview.pk)
     return f"{request.path}?{query.urlencode()}"
 
