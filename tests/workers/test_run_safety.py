@@ -15,7 +15,7 @@ import workers.trainers.checkpoints as checkpoints
 import workers.trainers.train as train
 from loop.finetune.artifacts import ArtifactError, store_adapter
 from tests.workers.test_trainer import lines, weights
-from tests.workers.training import make_run, sft_rows
+from tests.workers.training import make_run, pair_rows, sft_rows
 from workers.trainers import run as runs
 from workers.trainers.progress import Progress
 from workers.trainers.run import DISK_FULL, DONE, FAILED, PAUSED, main
@@ -230,3 +230,45 @@ def test_two_trainers_never_share_a_folder(
         assert main([str(run)]) == FAILED
     assert "another process is training in" in (run / "error.txt").read_text()
     assert main([str(run)]) == DONE
+
+
+@pytest.mark.parametrize("objective", ["sft", "dpo"])
+def test_memory_that_runs_out_midway_costs_no_checkpoint_and_changes_no_update(
+    objective: str, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.trainers.objectives import objective_named
+
+    rows = pair_rows() if objective == "dpo" else sft_rows()
+    options: dict[str, Any] = {"objective": objective, "job": {"save_every_steps": 3}}
+    plain = make_run(tmp_path / "plain", llama, rows, **options)
+    assert main([str(plain)]) == DONE
+    module = objective_named(objective)
+    trainer = {"sft": "WeightedSFT", "dpo": "WeightedDPO"}[objective]
+    compute, seen = getattr(module, trainer).compute_loss, list[tuple[int, int]]()
+
+    def crowded(self: Any, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        at_once = len(inputs["weight"])
+        seen.append((self.state.global_step, at_once))
+        if self.state.global_step == 4 and at_once > 2:
+            raise RuntimeError("CUDA out of memory")
+        return compute(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(getattr(module, trainer), "compute_loss", crowded)
+    split = make_run(tmp_path / "split", llama, rows, **options)
+    assert main([str(split)]) == DONE
+    assert [p["step"] for p in lines(split)] == list(range(1, 10))
+    assert [p["loss"] for p in lines(split)] == pytest.approx([p["loss"] for p in lines(plain)], rel=1e-3)
+    halved = [step for step, at_once in seen if at_once == 2]
+    assert halved[1:3] == [3, 3]  # after the dry run: from the checkpoint, in two parts
+
+
+def test_the_dry_run_of_the_longest_rows_leaves_no_trace(
+    llama: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(train, "rehearse", lambda trainer, rows: tried.append(len(rows)))
+    run = make(llama, tmp_path / "run")
+    assert main([str(run)]) == DONE
+    assert tried == [4]
+    assert weights(run) == weights(whole)
+    assert [p["tokens"] for p in lines(run)] == [p["tokens"] for p in lines(whole)]
