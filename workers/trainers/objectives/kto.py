@@ -81,7 +81,7 @@ def twinned(rows: Sequence[dict[str, Any]], before: dict[str, Any]) -> list[dict
 class WeightedKTO(Counting, AtomicCheckpoints, PerUpdate, KTOTrainer):
     """Loss: mean over the update's rows of weight x KTO's loss, with one z0 for the whole update."""
 
-    calculate_KL: bool  # TRL's
+    calculate_KL: bool  # noqa: N815  (TRL's name)
     divergence: torch.Tensor | None = None
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
