@@ -23,6 +23,7 @@ from webapp.iterations.services import (
     run_register,
     unit_completion,
 )
+from webapp.registry.selectors import adapter_folder
 from workers import leaving
 from workers.lease import Lease, patiently
 from workers.models import base_path
@@ -127,7 +128,7 @@ def _write_input(name: str, base: str, training: Any) -> Path:
     job = TrainJob(
         run=name,
         base=base_path(base),
-        start_adapter=str(settings.ADAPTERS_DIR / start.adapter_path) if start else None,
+        start_adapter=str(adapter_folder(start)) if start else None,
         finetune=training.finetune,
         seed=training.seed,
         rows_sha256=sha256(lines.encode()).hexdigest(),
