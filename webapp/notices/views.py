@@ -64,7 +64,7 @@ def notices(request: SignedInRequest, project: Project) -> HttpResponse:
     page = Paginator(selectors.deliveries_of(project), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "project": project,
-        "nav": "iterations",
+        "nav": "notices",
         "may_edit": may_edit,
         "channels": selectors.channels_of(project, whole=may_edit),
         "form": form,

@@ -91,7 +91,7 @@ def playground(request: SignedInRequest, project: Project) -> HttpResponse:
             return _said(request, session, asked["text"])
     context = {
         "project": project,
-        "nav": "models",
+        "nav": "playground",
         "form": form,
         "sessions": selectors.sessions_of(project, request.user)[:MOST_SHOWN],
         "preferences": selectors.preferences_of(project),
@@ -119,7 +119,7 @@ def _context(request: SignedInRequest, project: Project, pk: UUID) -> dict[str, 
     answered = any(turn.state == "done" for turn in turns)
     return {
         "project": project,
-        "nav": "models",
+        "nav": "playground",
         "session": session,
         "turns": [(turn, _sides(session, turn)) for turn in turns],
         "names": _names(session, hidden),

@@ -52,7 +52,7 @@ ACTIONS: dict[str, Callable[..., str]] = {"on": _on, "off": _off, "run": _run, "
 
 
 def _context(project: Project) -> dict[str, Any]:
-    return {"project": project, "nav": "iterations", "may_edit": at_least(project.my_role, Role.ADMIN)}
+    return {"project": project, "nav": "schedules", "may_edit": at_least(project.my_role, Role.ADMIN)}
 
 
 def _schedule(project: Project, pk: int) -> Schedule:

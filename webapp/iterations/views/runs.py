@@ -45,7 +45,7 @@ def runs(request: SignedInRequest, project: Project) -> HttpResponse:
     found = page.described(project, rows.object_list)
     context = {
         "project": project,
-        "nav": "iterations",
+        "nav": "runs",
         "page": rows,
         "runs": found,
         "live_url": f"/events/{ticket_for(project_id=project.pk)}",
@@ -71,7 +71,7 @@ def _context(project: Project, pk: int) -> dict[str, Any]:
     may_lead = at_least(project.my_role, Role.LEAD)
     return {
         "project": project,
-        "nav": "iterations",
+        "nav": "runs",
         "run": run,
         "unit": unit,
         "twin": page.twin_of(unit),
@@ -164,7 +164,7 @@ def new(request: SignedInRequest, project: Project) -> HttpResponse:
     dataset = page.dataset_named(datasets, request.GET.get("dataset"))
     context: dict[str, Any] = {
         "project": project,
-        "nav": "iterations",
+        "nav": "runs",
         "datasets": datasets,
         "dataset": dataset,
     }
