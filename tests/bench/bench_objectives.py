@@ -45,7 +45,6 @@ from loop.records import (  # noqa: E402
     RowKind,
     Split,
     Trace,
-    Verdict,
 )
 from loop.runtime import run_method  # noqa: E402
 from loop.sample.backtrack import Settings as BacktrackSettings  # noqa: E402
@@ -240,7 +239,7 @@ def train_one(folder: Path, variant: Variant, materials: list[Material], seed: i
     source = materials
     if variant.shuffled:
         real = [c for c in curate(materials, part, TERSE) if c.kept]
-        source = [shuffle for shuffle in shuffle_verdicts(materials, seed, rows=len(real))]
+        source = shuffle_verdicts(materials, seed, rows=len(real))
     rows = [c.row for c in curate(source, part, TERSE) if c.kept and c.row is not None]
     folder.mkdir(parents=True)
     sha = dump_rows(rows, folder / "rows.jsonl")

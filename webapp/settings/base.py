@@ -6,9 +6,9 @@ WHETSTONE_VAR             folder for all state (default: var/ in the checkout)
 WHETSTONE_DEBUG           1 for Django's debug pages
 WHETSTONE_ADAPTER_MB      largest adapter taken by upload (default: 2048)
 WHETSTONE_EXPORT_DAYS     merged models are kept so long for download (default: 7)
-WHETSTONE_TRAIN_LAUNCH    how training runs are started (docs/training.md): empty, an accelerate config, or auto
+WHETSTONE_TRAIN_LAUNCH    how runs are started (docs/training.md): empty, an accelerate config, or auto
 WHETSTONE_HOSTS           comma-separated host names served (default: loopback)
-WHETSTONE_URL             where people reach this server, for the links in notices: https://whetstone.example.org
+WHETSTONE_URL             where people reach this server: https://whetstone.example.org (links in notices)
 EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
 EMAIL_FROM                the sender of notices
 WHETSTONE_WEBHOOK_HTTP    1 to let webhooks use http:// as well as https://
