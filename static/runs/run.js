@@ -23,7 +23,7 @@ const colour = (token) => {
 const worded = (column, value) => {
   if (value === null || value === undefined) return "–";
   if (run.shares.includes(column)) return `${(100 * value).toFixed(1)} %`;
-  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en").replaceAll(",", "\u202f");
   return value && Math.abs(value) < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 };
 
