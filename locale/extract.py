@@ -22,13 +22,13 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
-_ONE = dict.fromkeys(("_", "_noop", "lazy", "gettext", "gettext_lazy"))
+_ONE = dict.fromkeys(("_", "_noop", "lazy", "gettext", "gettext_lazy", "gettext_noop"))
 PYTHON = {**_ONE, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 
 Text = str | tuple[str, str]  # or singular and plural
 
 _STRING = r"""u?('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
-_CALL = re.compile(rf"\b(?:gettext\({_STRING}\)|ngettext\({_STRING}, ?{_STRING},)")
+_CALL = re.compile(rf"\b(?:(?:gettext|_)\({_STRING}\)|ngettext\({_STRING}, ?{_STRING},)")
 _SCRIPT_CALL = re.compile(r"""(?<![\w.$])t\(\s*("(?:\\.|[^"\\])*")""")
 _HOLE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
@@ -42,7 +42,7 @@ def of_template(source: str) -> Iterator[Text]:
 
 def of_python(source: str) -> Iterator[Text]:
     for _line, _name, said, _comments in extract_python(io.BytesIO(source.encode()), PYTHON, (), {}):
-        texts = [said] if isinstance(said, str) else [one for one in said if one]
+        texts = [said] if isinstance(said, str) else [one for one in said or () if one]  # None: a variable
         if len(texts) == 1:
             yield texts[0]
         elif texts:
