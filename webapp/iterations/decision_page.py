@@ -80,8 +80,8 @@ def sides(iteration: Iteration) -> list[Side]:
         rows.append(_side(_("Bare base"), 1, against["base"]["before"], cost.get("base"), against["base"]))
     if baseline:
         shown = ngettext(
-            "No training: champion with %(n)d example in its prompt",
-            "No training: champion with %(n)d examples in its prompt",
+            "No training: champion with %(n)s example in its prompt",
+            "No training: champion with %(n)s examples in its prompt",
             baseline["shots"],
         ) % {"n": baseline["shots"]}
         rows.append(_side(shown, numbers[1], baseline["before"], cost.get("baseline"), baseline))
