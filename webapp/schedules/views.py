@@ -65,7 +65,8 @@ def _schedule(project: Project, pk: int) -> Schedule:
 def _form(request: SignedInRequest, project: Project, schedule: Schedule | None = None) -> ScheduleForm:
     train = prompts_of(project, split="train")
     arithmetic = train.exists() and not train.exclude(built_in()).exists()
-    return ScheduleForm(request.POST or None, may_simulate=arithmetic, schedule=schedule)
+    given = request.POST if request.method == "POST" else None  # one without a field is one with errors
+    return ScheduleForm(given, may_simulate=arithmetic, schedule=schedule)
 
 
 @project_page(Role.LEAD)

@@ -1,9 +1,11 @@
 """Who may see and do what: outsiders learn nothing, each role has its pages, superusers have all."""
 
+from uuid import UUID
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 
 from tests import factories as make
 from webapp.projects.models import Role
@@ -11,6 +13,7 @@ from webapp.projects.selectors import project_for
 
 pytestmark = pytest.mark.django_db
 ROLES = [Role.VIEWER, Role.ANNOTATOR, Role.LEAD, Role.ADMIN]
+NONE = UUID(int=0)
 
 # address name, further arguments, method, least role
 PAGES = [
@@ -44,7 +47,78 @@ PAGES = [
     ("model", [0], "get", Role.VIEWER),
     ("champion_change", [0, "promote"], "get", Role.LEAD),
     ("champion_change", [0, "roll-back"], "post", Role.LEAD),
+    ("model_card", [0], "get", Role.VIEWER),
+    ("model_import", [], "get", Role.LEAD),
+    ("model_import", [], "post", Role.LEAD),
+    ("models_keep", [], "post", Role.LEAD),
+    ("model_note", [0], "post", Role.LEAD),
+    ("model_check", [0], "post", Role.LEAD),
+    ("model_merge", [0], "post", Role.LEAD),
+    ("model_adapter", [0], "get", Role.LEAD),
+    ("model_merged", [0], "get", Role.LEAD),
+    ("models_compare", [], "get", Role.VIEWER),
+    ("models_measure", [], "post", Role.LEAD),
+    ("examples", [], "get", Role.VIEWER),
+    ("example", [0], "get", Role.VIEWER),
+    ("examples_decide", [], "post", Role.LEAD),
+    ("rejection_undo", [0], "post", Role.LEAD),
+    ("datasets", [], "get", Role.VIEWER),
+    ("dataset", [0], "get", Role.VIEWER),
+    ("dataset_card", [0], "get", Role.VIEWER),
+    ("datasets_diff", [], "get", Role.VIEWER),
+    ("dataset_new", [], "get", Role.LEAD),
+    ("dataset_new", [], "post", Role.LEAD),
+    ("dataset_preview", [], "post", Role.LEAD),
+    ("dataset_export", [0], "get", Role.LEAD),
+    ("runs", [], "get", Role.VIEWER),
+    ("run", [0], "get", Role.VIEWER),
+    ("run_live", [0], "get", Role.VIEWER),
+    ("run_points", [0], "get", Role.VIEWER),
+    ("run_csv", [0], "get", Role.VIEWER),
+    ("run_new", [], "get", Role.LEAD),
+    ("run_new", [], "post", Role.LEAD),
+    ("run_preview", [0], "get", Role.LEAD),
+    ("run_act", [0, "pause"], "post", Role.LEAD),
+    ("playground", [], "get", Role.LEAD),
+    ("playground", [], "post", Role.LEAD),
+    ("playground_talk", [NONE], "get", Role.LEAD),
+    ("playground_live", [NONE], "get", Role.LEAD),
+    ("playground_say", [NONE], "post", Role.LEAD),
+    ("playground_cancel", [NONE], "post", Role.LEAD),
+    ("playground_vote", [NONE], "post", Role.LEAD),
+    ("playground_again", [NONE], "post", Role.LEAD),
+    ("schedules", [], "get", Role.LEAD),
+    ("schedule", [0], "get", Role.LEAD),
+    ("schedule", [0], "post", Role.LEAD),
+    ("schedule_new", [], "get", Role.ADMIN),
+    ("schedule_new", [], "post", Role.ADMIN),
+    ("schedule_describe", [], "post", Role.ADMIN),
+    ("schedule_act", [0, "on"], "post", Role.ADMIN),
+    ("notices", [], "get", Role.LEAD),
+    ("notices", [], "post", Role.ADMIN),
+    ("notice_act", [0, "on"], "post", Role.ADMIN),
+    ("notice_retry", [NONE], "post", Role.ADMIN),
 ]
+# Of the workspace; tests/webapp/annotate has who may open them.
+ELSEWHERE = {
+    "annotate", "answer", "answers", "answer_history", "task", "tree", "gold_make", "review", "review_task",
+    "products_download", "tasks_import", "annotations_export", "annotations_download", "inbox", "queues",
+    "queue",
+}  # fmt: skip
+
+
+def names(resolver, before=""):
+    """Names of all addresses that begin with a project's."""
+    for entry in resolver.url_patterns:
+        address = f"{before}{entry.pattern}"
+        if hasattr(entry, "url_patterns"):
+            yield from names(entry, address)
+        elif address.startswith("projects/<slug:slug>/"):
+            yield entry.name
+
+
+def test_no_page_of_a_project_is_left_out_here():
+    assert set(names(get_resolver())) == {name for name, *_ in PAGES} | ELSEWHERE
 
 
 @pytest.fixture

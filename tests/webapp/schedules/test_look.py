@@ -186,9 +186,27 @@ def test_who_watches_the_champion_has_it_measured_once_a_day_and_only_on_prompts
     assert look(0.5) == [2]
     assert look(3) == [2], "asked again while it is being measured"
     champion.evaluations.update(done=True, n=2, right=1)
+    project.units.update(state="done")
     assert look(6) == [2], "the same prompts again"
     make.prompt_make(project, split="probe")
     assert look(9) == [2, 3]
+
+
+def test_a_measuring_that_was_cancelled_or_failed_does_not_end_the_watch():
+    project = iterations.project_with_prompts()
+    champion = base_register(project=project)
+    schedule_make(project, kind="drift", metric="champion:probe", drop=0.1, now=NOON)
+    Evaluation.objects.create(model_version=champion, split="probe", prompts_sha="cancelled", size=2)
+
+    def look(days):
+        schedules_look(now=timezone.now() + hours(24 * days))
+        return project.units.filter(iteration=None, kind="evaluate").count()
+
+    assert look(2) == 1
+    project.units.update(state="failed")
+    assert look(3) == 2
+    project.units.update(state="failed", created_at=timezone.now() + hours(24 * 3))
+    assert look(3.5) == 2, "once a day"
 
 
 def test_a_metric_of_control_arms_is_not_watched():

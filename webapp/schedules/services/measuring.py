@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from loop.schedule import Plan
+from webapp.iterations.models import WorkUnit
 from webapp.iterations.services import evaluation_start
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation
@@ -24,7 +25,11 @@ def champion_measure(*, project: Project, plan: Plan, now: datetime) -> bool:
     if source != "champion" or champion is None:
         return False
     earlier = Evaluation.objects.filter(model_version=champion, split=split)
-    if earlier.filter(created_at__gt=now - EVERY).exists() or earlier.filter(done=False).exists():
+    # Not by evaluations without an end: those of a cancelled iteration stay so for ever.
+    asked = project.units.filter(iteration=None, kind="evaluate", payload__version_id=champion.pk)
+    if asked.filter(state__in=[WorkUnit.State.QUEUED, WorkUnit.State.RUNNING]).exists():
+        return False
+    if any(rows.filter(created_at__gt=now - EVERY).exists() for rows in (earlier, asked)):
         return False
     ids = list(project.prompts.filter(split=split).order_by("id").values_list("id", flat=True)[:MOST])
     if not ids:
