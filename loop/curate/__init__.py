@@ -5,7 +5,7 @@ from loop.curate.critique_pairs import critique_pairs
 from loop.curate.critiques import critique_rows, refinement_rows
 from loop.curate.judgements import judgement_rows
 from loop.curate.labels import step_labels
-from loop.curate.material import Candidate, LeakError, Material, funnel, in_order
+from loop.curate.material import Candidate, LeakError, Material, funnel, in_order, with_scorer_verdicts
 from loop.curate.outcomes import outcome_rows
 from loop.curate.pairs import preference_pairs, step_pairs
 from loop.curate.partials import partial_rows
@@ -34,4 +34,5 @@ __all__ = [
     "shuffle_verdicts",
     "step_labels",
     "step_pairs",
+    "with_scorer_verdicts",
 ]

@@ -119,7 +119,7 @@ _REASONS: dict[str, dict[Verdict | None, str]] = {
     "self_verdict": {
         Verdict.RIGHT: "",
         Verdict.WRONG: "the model itself calls it wrong",
-        Verdict.UNKNOWN: "the model's own critique could not be read",
+        Verdict.UNKNOWN: "the model's own verdict is open, or could not be read",
         Verdict.ERROR: "the model's own critique failed",
         None: "not a final version: the model gave no verdict on it",
     },
@@ -134,8 +134,14 @@ _REASONS: dict[str, dict[Verdict | None, str]] = {
 
 def with_scorer_verdicts(material: Material, threshold: float) -> Material:
     """The material with a verdict called "scorer" of each response that a scorer gave a number: right from
-    ``threshold`` on. A process reward is taken before a reward."""
-    numbers = {s.response_id: s.value for role in SCORER_ROLES for s in material.scores if s.name == role}
+    ``threshold`` on. A process reward is taken before a reward; who has such a verdict keeps it."""
+    known = {s.response_id for s in material.scores if s.name == "scorer"}
+    numbers = {
+        s.response_id: s.value
+        for role in SCORER_ROLES
+        for s in material.scores
+        if s.name == role and s.response_id not in known
+    }
     verdicts = tuple(
         Score(
             pk,

@@ -12,12 +12,12 @@ from random import Random
 from typing import TypeVar
 
 from loop.curate.material import Material
-from loop.records import Critique, Mark, Preference, Response, Score, Verdict
+from loop.records import Critique, Mark, Preference, Prompt, Response, Score, Verdict
 
 
 def shuffle_verdicts(materials: Sequence[Material], seed: int, rows: int | None = None) -> list[Material]:
-    """Permute scores (by name) and people's judgements among responses, across prompts, and draw each
-    preference's winner anew. How many are right, wrong, undecided stays as it was.
+    """Permute scores (by name) and people's judgements among responses, and what checkers compare with among
+    prompts; deal each preference's places out anew. How many are right, wrong, undecided stays as it was.
 
     With ``rows``, at most that many right verdicts of each name stay in force; the others become
     unknown. So the control trains on as many examples as the arm it controls, and says what the model
@@ -29,9 +29,11 @@ def shuffle_verdicts(materials: Sequence[Material], seed: int, rows: int | None 
     if rows is not None:
         scores = _thinned(scores, rows, rng)
     critiques = _dealt_critiques(materials, rng)
+    prompts = _dealt_references([m.prompt for m in materials], rng)
     return [
         replace(
             m,
+            prompt=prompts[m.prompt.id],
             scores=tuple(scores[s.name, s.response_id] for s in m.scores),
             judgements=tuple(critiques[c.id] for c in m.judgements),
             preferences=tuple(_redrawn(p, rng) for p in m.preferences),
@@ -94,9 +96,26 @@ def _moved(judgement: Critique, place: Critique, response: Response | None) -> C
 
 
 def _redrawn(preference: Preference, rng: Random) -> Preference:
-    if preference.winner is None:
-        return preference
-    return replace(preference, winner=rng.randrange(len(preference.options)))
+    """Every option at another's place: a ranking holds as many preferences as the winner does."""
+    places = rng.sample(range(len(preference.options)), len(preference.options))
+    return replace(
+        preference,
+        winner=None if preference.winner is None else places[preference.winner],
+        ranking=tuple(tuple(places[i] for i in group) for group in preference.ranking),
+    )
+
+
+def _dealt_references(prompts: Sequence[Prompt], rng: Random) -> dict[str, Prompt]:
+    """Each prompt with what the checker of another compares with: rows that a checker rewards only while the
+    model trains bring no verdict that could be dealt."""
+    by_checker: dict[str, list[Prompt]] = defaultdict(list)
+    for prompt in {p.id: p for p in prompts}.values():
+        by_checker[prompt.verifier].append(prompt)
+    return {
+        own.id: replace(own, reference=other.reference, meta=other.meta) if own.verifier else own
+        for mine in by_checker.values()
+        for own, other in zip(mine, _permuted(mine, rng), strict=True)
+    }
 
 
 T = TypeVar("T")

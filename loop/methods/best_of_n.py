@@ -1,8 +1,8 @@
 """Best of n by a trained scorer, then learned from: RAFT (Dong et al., 2023, arXiv:2304.06767).
 
 Sample n solutions, score each with the scorer in use, accept the best. Its ``self_verdict`` is right when the
-scorer gives it at least ``least``, else wrong: of n bad solutions the best is still bad. The others get no
-verdict: they were not chosen, which is not the same as wrong. A tie goes to the first.
+scorer gives it at least ``least``, else wrong: of n bad solutions the best is still bad. The others' is open:
+they were not chosen, which is not the same as wrong. A tie goes to the first.
 """
 
 from __future__ import annotations
@@ -37,5 +37,7 @@ async def improve(prompt: Prompt, model: Model, p: Settings) -> None:
     valued = [s for s in scores if s is not None and s.value is not None]
     if valued:
         best = max(valued, key=lambda s: s.value or 0.0)
-        verdict = Verdict.RIGHT if (best.value or 0.0) >= p.least else Verdict.WRONG
-        model.keep(Score(best.response_id, "self_verdict", best.value, verdict, best.name))
+        chosen = Verdict.RIGHT if (best.value or 0.0) >= p.least else Verdict.WRONG
+        for s in valued:  # also of those not chosen, or a control would have nobody to deal the choice to
+            verdict = chosen if s is best else Verdict.UNKNOWN
+            model.keep(Score(s.response_id, "self_verdict", s.value, verdict, s.name))

@@ -18,7 +18,7 @@ from loop.domains.arithmetic.annotator import annotate_steps, prefer_critique
 from loop.domains.arithmetic.check import judge, solve_from
 from loop.domains.arithmetic.generate import generate
 from loop.domains.arithmetic.mistakes import plant
-from loop.model import GenerateRequest
+from loop.model import GenerateRequest, RewardRequest, Scorer
 from loop.recipe import CuratePart, Recipe, method_named, recipes
 from loop.records import (
     PAIR_KINDS,
@@ -104,16 +104,24 @@ def compared(trace: Trace) -> tuple[Preference, ...]:
     return tuple(found)
 
 
+def liked(request: RewardRequest, text: str) -> float:
+    """A scorer that knows the arithmetic, and is never quite sure."""
+    prompt = BY_TEXT[request.messages[0].content]
+    return 0.9 if judge(prompt, [s.text for s in TERSE.split_steps(text)]).verdict is Verdict.RIGHT else 0.6
+
+
 def turned(recipe: Recipe) -> list[Material]:
     module = method_named(recipe.method)
     settings = module.Settings(**recipe.settings)
+    role = recipe.scorer_role
     traces = run_method(
         module.improve,
         PROMPTS,
-        ScriptedEngine(student),
+        ScriptedEngine(student, reward=liked),
         settings,
         dialect=TERSE,
         model_name="m",
+        scorer=Scorer("s-v1", "s-v1", role) if role in recipe.needs else None,
         run_key="turn",
     )
     assert {t.error for t in traces} == {""}
@@ -173,6 +181,15 @@ def test_verified_samples_are_right_and_shuffled_ones_only_as_often_as_samples_a
     assert share_right(curate(materials, part, TERSE), materials) == 1.0
     shuffled = shuffle_verdicts(materials, 1)
     assert share_right(curate(shuffled, part, TERSE), materials) < 0.7
+
+
+def test_what_a_scorer_chose_is_better_and_its_control_chooses_blindly():
+    recipe = recipes()["best-of-n"]
+    materials = [replace(m, judgements=()) for m in turned(recipe)]
+    chosen = share_right(curate(materials, recipe.curate, TERSE), materials)
+    assert chosen > 0.9
+    blindly = curate(shuffle_verdicts(materials, 1), recipe.curate, TERSE)
+    assert share_right(blindly, materials) < 0.7
 
 
 def test_the_models_own_verdict_filters_without_the_checker():

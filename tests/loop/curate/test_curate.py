@@ -21,6 +21,7 @@ from loop.curate import (
     refinement_rows,
     shuffle_verdicts,
     step_pairs,
+    with_scorer_verdicts,
 )
 from loop.curate.critiques import DISAGREES, NO_BETTER
 from loop.curate.material import SAME
@@ -513,3 +514,38 @@ def test_a_control_can_be_held_to_as_many_right_verdicts_as_the_arm_it_controls(
     dealt = shuffle_verdicts([Material(PROMPT, responses, scores)], seed=3, rows=2)[0].scores
     assert Counter(s.verdict for s in dealt) == {Verdict.RIGHT: 2, Verdict.UNKNOWN: 4, Verdict.WRONG: 4}
     assert all(s.value is None for s in dealt if s.verdict is Verdict.UNKNOWN)
+
+
+def test_a_control_deals_rankings_and_what_checkers_compare_with_out_too():
+    ids = ("a", "b", "c")
+    ranked = [Preference(f"h{i}", "p", ids, 0, Author.PERSON, ranking=((0,), (1,), (2,))) for i in range(60)]
+    tied = Preference("t", "p", ids, None, Author.PERSON, ranking=((0, 1), (2,)))
+    given_ = [Material(PROMPT, preferences=(*ranked, tied))]
+    given_ += [
+        Material(replace(PROMPT, id=f"p{i}", reference=str(i), verifier=name))
+        for i, name in enumerate(["math_answer"] * 20 + ["exact"] * 2 + [""])
+    ]
+    dealt, *others = shuffle_verdicts(given_, 4)
+    for p in dealt.preferences:
+        assert sorted(i for group in p.ranking for i in group) == [0, 1, 2]
+        assert p.winner is None or p.ranking[0] == (p.winner,)
+    assert len({p.ranking for p in dealt.preferences if p.winner is not None}) == 6  # every order comes up
+    before, after = [m.prompt for m in given_], [m.prompt for m in (dealt, *others)]
+    for name in ("math_answer", "exact"):
+        mine = [[p.reference for p in of if p.verifier == name] for of in (before, after)]
+        assert sorted(mine[0]) == sorted(mine[1])
+    assert sum(a.reference != b.reference for a, b in zip(before, after, strict=True)) > 10
+    assert [p.messages for p in after] == [p.messages for p in before]
+    assert after[-1] == before[-1]
+
+
+def test_a_control_of_what_a_scorer_accepts_is_held_to_as_many_rows():
+    responses = [response(f"r{i}", f"1. step {i}\nAnswer: {i}") for i in range(10)]
+    scores = tuple(Score(r.id, "process_reward", i / 10) for i, r in enumerate(responses))
+    part = CuratePart(rows=(RowKind.SAMPLE,), accept="scorer", threshold=0.5)
+    whole = [with_scorer_verdicts(Material(PROMPT, tuple(responses), scores), part.threshold)]
+    kept = [c.response_id for c in curate(whole, part, CHAT) if c.kept]
+    assert kept == ["r5", "r6", "r7", "r8", "r9"]
+    dealt = [c.response_id for c in curate(shuffle_verdicts(whole, 3, rows=3), part, CHAT) if c.kept]
+    assert len(dealt) == 3
+    assert not set(dealt) <= set(kept)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from loop.curate import Material, shuffle_verdicts
+from loop.curate import Material, shuffle_verdicts, with_scorer_verdicts
 from loop.dialects import dialect_named
 from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import Recipe
@@ -42,6 +42,8 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         if RowKind.SAMPLE in recipe.curate.rows:
             accepted = Example.objects.filter(iteration=source, kind=RowKind.SAMPLE.value).count()
         whole = [*materials_of(source.pk, tokens=tokens), *chain(*outside_parts(outside, tokens=tokens))]
+        if recipe.curate.accept == "scorer":  # or its right verdicts could not be counted
+            whole = [with_scorer_verdicts(material, recipe.curate.threshold) for material in whole]
         materials = [shuffle_verdicts(whole, iteration.seed, rows=accepted)]
     else:
         materials = chain(materials, outside_parts(outside, tokens=tokens))
