@@ -127,14 +127,16 @@ def test_bare_words_are_found():
 def test_texts_are_read_from_each_kind_of_file():
     page = """{% translate 'One' %}{% translate "95 % sure" as w %}
         {% blocktranslate count n=3 with a=b %}{{ n }} x {{ a }}{% plural %}{{ n }} y {{ a }}
-        {% endblocktranslate %}"""
+        {% endblocktranslate %}{{ c|default:_("None") }}"""
     assert list(extract.of_template(page)) == [
         "One",
         "95 %% sure",
         ("%(n)s x %(a)s", "%(n)s y %(a)s\n        "),
+        "None",
     ]
     code = 'def f():\n    _("One")\n    ngettext("{n} a", "{n} b", n)\n    lazy("Two " "three")\n'
-    assert list(extract.of_python(code)) == ["One", ("{n} a", "{n} b"), "Two three"]
+    code += '    gettext_noop("Four")\n    _(variable)\n'
+    assert list(extract.of_python(code)) == ["One", ("{n} a", "{n} b"), "Two three", "Four"]
     assert list(extract.of_script('t("a \\"b\\"", { n }); const not = at("c"); x.t("d"); [t(\n"e")]')) == [
         'a "b"',
         "e",
