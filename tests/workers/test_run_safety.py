@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.workers.test_trainer import lines, weights
 from tests.workers.training import make_run, pair_rows, sft_rows
 from workers.trainers import run as runs
 from workers.trainers.progress import Progress
-from workers.trainers.run import DISK_FULL, DONE, FAILED, PAUSED, main
+from workers.trainers.run import BAD_INPUT, DISK_FULL, DONE, FAILED, PAUSED, main
 from workers.trainers.trouble import full_disk
 
 pytestmark = [
@@ -250,9 +251,18 @@ def test_memory_that_runs_out_midway_costs_no_checkpoint_and_changes_no_update(
         at_once = len(inputs["weight"])
         seen.append((self.state.global_step, at_once))
         if self.state.global_step == 4 and at_once > 2:
+            held.append(weakref.ref(self))
             raise RuntimeError("CUDA out of memory")
         return compute(self, model, inputs, *args, **kwargs)
 
+    load, left = train.Run._load, list[bool]()
+
+    def watched(self: train.Run) -> Any:
+        left.append(any(old() is not None for old in held))
+        return load(self)
+
+    held: list[weakref.ref[Any]] = []
+    monkeypatch.setattr(train.Run, "_load", watched)
     monkeypatch.setattr(getattr(module, trainer), "compute_loss", crowded)
     split = make_run(tmp_path / "split", llama, rows, **options)
     assert main([str(split)]) == DONE
@@ -260,6 +270,28 @@ def test_memory_that_runs_out_midway_costs_no_checkpoint_and_changes_no_update(
     assert [p["loss"] for p in lines(split)] == pytest.approx([p["loss"] for p in lines(plain)], rel=1e-3)
     halved = [step for step, at_once in seen if at_once == 2]
     assert halved[1:3] == [3, 3]  # after the dry run: from the checkpoint, in two parts
+    assert left == [False, False]  # what ran out of memory held none of it when the model was read anew
+
+
+def test_rows_that_processes_cannot_share_are_bad_input(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(llama, tmp_path / "run")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert main([str(run)]) == BAD_INPUT
+    assert "choose a batch_size that is a multiple of their number" in (run / "error.txt").read_text()
+
+
+def test_whatever_breaks_leaves_a_sentence(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise KeyError("a column")
+
+    monkeypatch.setattr(train.Run, "_trainer", lost)
+    run = make(llama, tmp_path / "run")
+    assert main([str(run)]) == FAILED
+    assert (run / "error.txt").read_text() == "KeyError: 'a column'\n"
 
 
 def test_the_dry_run_of_the_longest_rows_leaves_no_trace(

@@ -116,11 +116,12 @@ def _train(run_dir: Path) -> int:
     except (Cancelled, Paused, DiskFull, Diverged, MemoryError) as stop:
         codes = {Cancelled: CANCELLED, Paused: PAUSED, DiskFull: DISK_FULL}
         return _fail(run_dir, codes.get(type(stop), HOPELESS), str(stop) or type(stop).__name__)
-    except (RuntimeError, OSError) as error:
+    except Exception as error:  # of several libraries: whoever watches reads a sentence, the log has the rest
         import traceback
 
         traceback.print_exc()
-        return _fail(run_dir, FAILED, str(error) or type(error).__name__)
+        name = "" if isinstance(error, (RuntimeError, OSError)) else f"{type(error).__name__}: "
+        return _fail(run_dir, FAILED, f"{name}{error}" if str(error) else type(error).__name__)
     return DONE
 
 

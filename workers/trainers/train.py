@@ -53,6 +53,7 @@ class Run:
     def __init__(self, run_dir: Path, job: TrainJob, rows: Sequence[TrainRow]) -> None:
         quieten()
         self.run_dir, self.job, self.settings = run_dir, job, job.finetune
+        self.shares = self._shares()
         self.folder = model_folder(job.base)
         weight_files(self.folder)
         self.cuda = torch.cuda.is_available()
@@ -106,14 +107,14 @@ class Run:
             raise DiskFull(sentence) from error
 
     def _train(self) -> Path:
-        micro, accum = self._shares()
+        micro, accum = self.shares
         recompute = False
         while True:
             checkpoint = newest_checkpoint(self.run_dir, self.job_sha)
             before = (
                 rewind(self.run_dir, int(checkpoint.name) if checkpoint else 0) if first_process() else {}
             )
-            progress = Progress(self.run_dir, before, EXTRA_FORWARDS.get(self.settings.objective, 0))
+            progress: Any = Progress(self.run_dir, before, EXTRA_FORWARDS.get(self.settings.objective, 0))
             try:
                 trainer = self._trainer(progress, micro, accum, recompute)
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -134,7 +135,7 @@ class Run:
                     raise MemoryError(
                         f"one row of up to {longest} tokens does not fit in memory; lower max_length"
                     ) from error
-            trainer = None  # its memory is wanted
+            trainer = progress = None  # its memory is wanted, and progress holds it
             log.warning("out of memory: continuing with %d rows at once, recompute=%s", micro, recompute)
             self.model = None
             release()

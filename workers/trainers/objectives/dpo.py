@@ -24,8 +24,6 @@ from workers.trainers.objectives import Parts
 from workers.trainers.objectives._counting import Counting
 from workers.trainers.objectives._updates import PerUpdate
 
-EXTRA_FORWARDS = 1  # the reference's
-
 
 def encode(rows: Sequence[TrainRow], tokens: ChatTokens, settings: FinetunePart) -> Encoded:
     return encode_dpo(rows, tokens, settings.max_length)

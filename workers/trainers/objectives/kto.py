@@ -25,8 +25,6 @@ from workers.trainers.objectives import Parts
 from workers.trainers.objectives._counting import Counting
 from workers.trainers.objectives._updates import PerUpdate
 
-EXTRA_FORWARDS = 3  # the reference's, and both models' on the mismatched completions
-
 
 def encode(rows: Sequence[TrainRow], tokens: ChatTokens, settings: FinetunePart) -> Encoded:
     """As `encode_kto`.
