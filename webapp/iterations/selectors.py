@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.recipe import FinetunePart, Recipe, recipe_parse
-from loop.stages import Stage
+from loop.stages import Stage, Status
 from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_progress
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, Transition, WorkUnit
+from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
+
+
+def compared_blindly(project: Project) -> bool:
+    """Whether people are asked which of two models' answers is better: whose they are must not be told now."""
+    waiting = Iteration.objects.filter(project=project, stage=Stage.PROMOTE.value)
+    return waiting.exclude(status__in=[Status.DONE.value, Status.CANCELLED.value]).exists()
 
 
 def unit_for_work(unit_id: int) -> WorkUnit:

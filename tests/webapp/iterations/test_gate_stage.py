@@ -1,6 +1,7 @@
 """EVALUATE and PROMOTE as rows: what is measured, on which held-out prompts, and what people are asked."""
 
 import json
+from html import unescape
 
 import pytest
 from django.db import connection, transaction
@@ -247,6 +248,10 @@ def test_nothing_people_say_for_the_gate_is_ever_trained_on(blind):
     row = {"kind": "preference", "row": {}, "row_sha": "0" * 64, "accepted_by": "people"}
     with pytest.raises(IntegrityError), transaction.atomic():
         Example.objects.create(project=iteration.project, iteration=iteration, prompt=task.prompt, **row)
+    iteration_tick(iteration_id=iteration.pk)
+    iteration.refresh_from_db()
+    control = to("finetune", iteration.project, support.small("rest-em"), control_of=iteration)
+    assert control.counts["annotated"] == iteration.counts["annotated"]
 
 
 def test_a_lead_may_go_on_with_the_comparisons_there_are(blind):
@@ -285,6 +290,32 @@ def test_the_sides_are_mixed_and_nothing_names_the_model(blind):
     assert Assignment.objects.filter(task__purpose="gate").count() == 1
     asked, choices = gate_choices(iteration)
     assert (asked, choices) == (3, [])
+
+
+def test_no_page_tells_whose_answers_are_whose_meanwhile(client, blind):
+    iteration, (ann, _) = blind
+    slug, seen = iteration.project.slug, {}
+    answers = set(
+        Response.objects.filter(model_version=iteration.challenger, prompt__split="heldout").values_list(
+            "text", flat=True
+        )
+    )
+    pages = [
+        f"{reverse('iteration', args=[slug, iteration.number])}",
+        f"{reverse('models_compare', args=[slug])}?a=1&b={iteration.challenger.number}&show=all",
+    ]
+    lead = support.make.member_make(iteration.project, role="lead")
+    for when in ("meanwhile", "afterwards"):
+        for user in (ann, lead):
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            for page in pages:
+                text = unescape(client.get(page).content.decode())
+                seen[when, user == lead, pages.index(page)] = any(a in text for a in answers)
+        annotation_close(iteration=iteration, by=None) if when == "meanwhile" else None
+        iteration_tick(iteration_id=iteration.pk)
+    assert [key for key, told in seen.items() if not told] == [
+        ("meanwhile", False, 0), ("meanwhile", False, 1)
+    ]  # fmt: skip
 
 
 def test_a_challenger_that_fails_anything_else_costs_people_no_time():

@@ -225,7 +225,11 @@ def test_who_dies_while_sending_leaves_it_to_be_sent_again_and_nobody_sends_it_m
     now = timezone.now()
     taken = delivery_claim(now=now)
     assert delivery_claim(now=now) is None
-    assert delivery_claim(now=now + sending.LEASE) == taken
+    again = delivery_claim(now=now + sending.LEASE)
+    assert again == taken
+    sending._failed(taken, "too late", final=True)  # the first one, after the second took over
+    again.refresh_from_db()
+    assert (again.state, again.last_error) == ("waiting", "")
 
 
 # ------------------------------------------------------------------------------------- to whom it may go

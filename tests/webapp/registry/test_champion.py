@@ -148,6 +148,15 @@ def test_a_hold_is_told_and_changes_no_pointer(project, base):
     assert Promotion.objects.filter(kind="held", from_version=base).count() == 2
 
 
+def test_a_hold_does_not_undo_what_a_lead_did_meanwhile(project, base):
+    weighed = version(project)
+    services.champion_promote(project=project, version=weighed, reason="we need it now")
+    assert weighed.status == "challenger"  # as the gate read it
+    services.challenger_hold(version=weighed, reasons=["too few"], evidence={}, iteration_id=None)
+    assert statuses(project) == {1: "retired", 2: "champion"}
+    assert weighed.status == "champion"
+
+
 def test_names_are_never_used_twice(project, base):
     second = version(project)
     assert (base.name, second.name) == (f"{project.slug}-v1", f"{project.slug}-v2")

@@ -96,6 +96,7 @@ def test_odd_addresses_are_answered_in_words(client, past):
     assert "no such model version" in text_of(look(client, past, a=1, b=99))
     assert "the same version" in text_of(look(client, past, a=1, b=1))
     assert look(client, past, a="x", b="", split="train", show="no", page="no").status_code == 200
+    assert look(client, past, a=1, b=2, q="\0").status_code == 200
 
 
 def test_cost_is_shown_where_it_was_measured(client, past):

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from loop.records import Split
 from webapp.accounts.http import SignedInRequest
+from webapp.iterations.selectors import compared_blindly
 from webapp.iterations.services import evaluation_start
 from webapp.projects.access import project_page
 from webapp.projects.compare import words_compared
@@ -60,12 +61,15 @@ def compare(request: SignedInRequest, project: Project) -> HttpResponse:
     before, after = _chosen(project, versions, asked.get("a", ""), asked.get("b", ""))
     split = asked.get("split") if asked.get("split") in SPLITS else SPLITS[0]
     show = asked.get("show") if asked.get("show") in WORDS else "turned_wrong"
-    text = asked.get("q", "").strip()
+    text = asked.get("q", "").replace("\0", "").strip()
+    may_lead = at_least(project.my_role, Role.LEAD)
     context: dict[str, Any] = {
         "project": project, "nav": "models", "versions": versions, "before": before, "after": after,
         "splits": SPLITS, "split": split, "show": show, "q": text, "same": before == after,
-        "may_lead": at_least(project.my_role, Role.LEAD),
+        "may_lead": may_lead,
     }  # fmt: skip
+    if not may_lead and compared_blindly(project):
+        return render(request, "registry/compare.html", {**context, "blind": True})
     pairs = pairs_of(before, after, str(split)) if before and after and before != after else []
     pair = next((p for p in pairs if p.after.prompts_sha.startswith(asked.get("list", ""))), None)
     if before and after and pair:

@@ -22,6 +22,7 @@ from webapp.iterations.decision_page import evidence
 from webapp.iterations.flips import flips_page, pair_of
 from webapp.iterations.forms import StartForm
 from webapp.iterations.models import Iteration
+from webapp.iterations.selectors import compared_blindly
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
@@ -127,7 +128,8 @@ def iteration(request: SignedInRequest, project: Project, number: int) -> HttpRe
         "live_url": f"/events/{ticket_for(project_id=project.pk, iteration_id=found.pk)}",
         "fragment_url": reverse("iteration_live", args=[project.slug, number]),
     }
-    if pair := pair_of(found):
+    told = context["may_lead"] or not compared_blindly(project)
+    if told and (pair := pair_of(found)):
         context["flips"] = [(now, *flips_page(pair, now, request.GET.get(now))) for now in ("right", "wrong")]
         context["pair"] = pair
     return render(request, "iterations/iteration.html", context)

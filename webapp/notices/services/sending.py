@@ -87,7 +87,9 @@ def _email(delivery: Delivery, said: dict[str, Any]) -> None:
 def _failed(delivery: Delivery, error: str, *, final: bool) -> None:
     over = final or delivery.attempts > len(BACKOFF)
     later = timezone.now() + BACKOFF[min(delivery.attempts, len(BACKOFF)) - 1]
-    Delivery.objects.filter(pk=delivery.pk).update(
+    # Only if nobody took it over meanwhile: theirs may have been sent.
+    mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.WAITING, attempts=delivery.attempts)
+    mine.update(
         state=Delivery.State.GIVEN_UP if over else Delivery.State.WAITING,
         next_try_at=later,
         last_error=error[:300],

@@ -119,9 +119,9 @@ def challenger_hold(
     *, version: ModelVersion, reasons: Iterable[str], evidence: Mapping[str, Any], iteration_id: int | None
 ) -> Promotion:
     """Record that the gate held a challenger. A hold is a result, kept with its reasons."""
-    if version.status == Status.CHALLENGER:
-        version.status = Status.HELD
-        version.save(update_fields=["status"])
+    # By the row, not by what is in hand: a lead may have promoted it by hand while the gate was weighing.
+    challenger_withdraw(version_id=version.pk)
+    version.refresh_from_db(fields=["status"])
     # Read now: the project in hand may have been loaded before the pointer last moved.
     project = Project.objects.select_related("champion").get(pk=version.project_id)
     return Promotion.objects.create(
