@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +17,12 @@ PIECE = 1 << 20
 ALLOWED = (".safetensors", ".json", ".md", ".txt", ".jinja")
 CONFIG, WEIGHTS, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "manifest.json"
 KEPT = (CONFIG, WEIGHTS, MANIFEST)
+
+# What `zipfile` raises over damaged files, found by damaging some; a full disk is an OSError as well.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, IndexError, NotImplementedError, OSError,
+    OverflowError, RuntimeError, UnicodeDecodeError, struct.error,
+)  # fmt: skip
 
 
 class ArchiveError(ValueError):
@@ -79,7 +87,7 @@ def unzip_adapter(archive: Path, into: Path, limit: int) -> None:
                         if limit < 0:
                             raise ArchiveError("its files are larger than an upload may be")
                         target.write(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise ArchiveError(f"it cannot be unpacked: {error}") from error
 
 

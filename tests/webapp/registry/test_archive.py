@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 import zipfile
+from contextlib import suppress
 
 import pytest
 
@@ -90,6 +91,32 @@ def test_the_adapters_files_are_taken_from_where_they_lie_and_nothing_else(taken
 def test_what_is_not_taken(taken, entries, says):
     with pytest.raises(ArchiveError, match=says):
         taken(zipped(entries))
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_whatever_is_damaged_is_refused_in_words(taken, tmp_path, method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("adapter_config.json", "{}" * 50)
+    for place in range(len(buffer.getvalue())):
+        content = bytearray(buffer.getvalue())
+        content[place] ^= 0xFF
+        for path in (tmp_path / "into").iterdir():
+            path.unlink()
+        with suppress(ArchiveError):
+            taken(bytes(content))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice_is_refused(taken):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("adapter_config.json", "1")
+        archive.writestr("adapter_config.json", "2")
+    with pytest.raises(ArchiveError, match="cannot be unpacked"):
+        taken(buffer.getvalue())
 
 
 def test_a_link_is_refused(taken):

@@ -167,7 +167,19 @@ def _manifest_of(folder: Path, copy: Path) -> dict[str, Any]:
     told |= {k: manifest[k] for k in HASHES if _is_sha(manifest.get(k))}
     if _is_reading(manifest.get("canary")):
         told["canary"] = manifest["canary"]
+    _refuse_odd(told, MANIFEST)
     return told
+
+
+def _refuse_odd(table: Mapping[str, Any], name: str) -> None:
+    """What JSON may hold and the database does not: NUL, half a character, numbers that are none."""
+    try:
+        text = json.dumps(table, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except ValueError as error:
+        raise RegistryError(f"{name} cannot be read: {error}") from error
+    if "\\u0000" in text:
+        raise RegistryError(f"{name} cannot be read: it holds a NUL character")
 
 
 def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
@@ -186,7 +198,7 @@ def _is_reading(value: Any) -> bool:
         and all(isinstance(value.get(k), str) for k in ("kind", "texts", "device", "dtype"))
         and isinstance(value.get("values"), Mapping)
         and all(
-            isinstance(row, list) and all(isinstance(x, int | float) and isfinite(x) for x in row)
+            isinstance(row, list) and all(isinstance(x, int | float) and abs(x) < 1e300 for x in row)
             for row in value["values"].values()
         )
     )
@@ -207,6 +219,7 @@ def _config_of(folder: Path) -> dict[str, Any]:
     if not isinstance(task, str | None) or task not in ROLES:
         known = ", ".join(t for t in ROLES if t)
         raise RegistryError(f"{CONFIG} says task_type {task!r}; there is use for {known}")
+    _refuse_odd(config, CONFIG)
     return config
 
 
