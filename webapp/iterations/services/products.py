@@ -14,6 +14,7 @@ from loop.dialects import dialect_named
 from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import Recipe
 from loop.records import RowKind
+from webapp.annotate.models import TaskPurpose
 from webapp.curate.composing import compose
 from webapp.curate.models import Example
 from webapp.curate.selectors import material_parts, materials_of, outside_parts, outside_tasks
@@ -81,7 +82,7 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         "failed_prompts": sum(result.get("failed_prompts", 0) for result in generated),
         "sampled": sum(verdicts.values()),
         "verified": verdicts["right"],
-        "annotated": source.tasks.filter(answers__gt=0).count(),
+        "annotated": source.tasks.filter(purpose=TaskPurpose.LABEL, answers__gt=0).count(),
         "outside": outside.count(),
         "kept": kept,
         "accepted": dict(Counter(e.kind for e in examples)),

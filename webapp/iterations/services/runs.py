@@ -190,7 +190,8 @@ def run_retry(*, unit: WorkUnit, by: User | None) -> None:
     Raises:
         RunError: it has not failed, or its iteration cannot be retried.
     """
-    unit = _locked(unit)
+    # Of an iteration's run the project is locked first, as whoever retries the iteration does.
+    unit = _locked(unit) if unit.iteration_id is None else _read(unit)
     if unit.state not in (State.FAILED, State.CANCELLED):
         raise RunError(f"{run_name(unit)} is {_state(unit)}; only a failed or cancelled run can be retried")
     if unit.iteration is not None:
@@ -249,12 +250,13 @@ def run_register(
     return version
 
 
+def _read(unit: WorkUnit) -> WorkUnit:
+    return WorkUnit.objects.select_related("project", "iteration").get(pk=unit.pk, kind=TRAIN)
+
+
 def _locked(unit: WorkUnit) -> WorkUnit:
-    return (
-        WorkUnit.objects.select_for_update(of=("self",))
-        .select_related("project", "iteration")
-        .get(pk=unit.pk, kind=TRAIN)
-    )
+    WorkUnit.objects.select_for_update(of=("self",)).get(pk=unit.pk)
+    return _read(unit)
 
 
 def _state(unit: WorkUnit) -> str:
