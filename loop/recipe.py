@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from fractions import Fraction
 from functools import cache
 from math import inf
@@ -81,6 +82,11 @@ class CuratePart(_Strict):
         " a trained scorer",
     )
     threshold: float = Field(0.5, description="accept scorer: the least score of an accepted response")
+    soft_targets: bool = Field(
+        False,
+        description="preference rows: how much better people find the better side becomes the chance that it"
+        " is (1/3 of the scale: 0.67, all of it: 1); else it is certain",
+    )
     max_per_prompt: int = Field(10, ge=1, description="cap, so that easy prompts do not dominate")
     replay: Literal["none", "all"] = Field("none", description="also earlier iterations' accepted examples")
     continuations: int = Field(4, ge=0, description="tries to finish a trajectory from the good prefix")
@@ -134,11 +140,21 @@ class FinetunePart(_Strict):
     learning_rate: float = Field(
         1e-3, gt=0, description="of AdamW at its peak; 0.001 suits a few million parameters, 0.0001 billions"
     )
-    batch_size: int = Field(16, ge=1, description="rows at once on each device; halved where they do not fit")
+    batch_size: int = Field(16, ge=1, description="rows at once, over all devices; halved if they do not fit")
     grad_accum: int = Field(1, ge=1, description="batches before each update of the weights")
     max_length: int = Field(512, ge=16, description="tokens; longer rows are dropped and counted, never cut")
-    lora_rank: int = Field(16, ge=1, description="size of the adapter: more can learn more, and overfit more")
-    lora_alpha: int = Field(32, ge=1, description="the adapter counts alpha / rank; twice the rank is usual")
+    lora_rank: int = Field(
+        16,
+        ge=1,
+        description="size of the adapter: more can learn more, and overfit more; one that is gone on from"
+        " keeps its own",
+    )
+    lora_alpha: int = Field(
+        32,
+        ge=1,
+        description="the adapter counts alpha / rank; twice the rank is usual; one that is gone on from keeps"
+        " its own",
+    )
     packing: bool = Field(False, description="sft: several rows in one sequence, where that is exact")
     mask_inputs: float = Field(
         0.0, ge=0, lt=1, description="sft: chance that a token the model reads is masked (masked thought)"
@@ -167,6 +183,13 @@ class FinetunePart(_Strict):
     temperature: float = Field(1.0, gt=0, description="grpo: of its samples")
     max_new_tokens: int = Field(160, ge=1, description="grpo: of its samples")
     min_rows: int = Field(16, ge=1, description="fewer rows than this: the iteration ends without training")
+
+
+def meant_for(description: str, objectives: Collection[str]) -> bool:
+    """Whether a setting is for one of these objectives: its description may name some before a colon."""
+    named, colon, _rest = description.partition(":")
+    words = {word.strip() for word in (named if colon else description).split(",")}
+    return not words <= OBJECTIVES.keys() or bool(words & set(objectives))
 
 
 class EvaluatePart(_Strict):
@@ -248,6 +271,20 @@ class Recipe(_Strict):
             )
         if name == "sft" and RowKind.OUTCOME in rows and self.finetune.reward_temperature is None:
             raise ValueError("outcome rows are trained by sft only with finetune.reward_temperature")
+        return self
+
+    @model_validator(mode="after")
+    def _no_setting_is_ignored(self) -> Recipe:
+        name = self.finetune.objective
+        ignored = [
+            f"finetune.{field}"
+            for field, info in FinetunePart.model_fields.items()
+            if getattr(self.finetune, field) != info.default and not meant_for(info.description or "", {name})
+        ]
+        if name == "grpo" and self.curate.weights:
+            ignored.append("curate.weights")
+        if ignored:
+            raise ValueError(f"{', '.join(ignored)}: objective {name} does not read this; leave it out")
         return self
 
     @property

@@ -8,7 +8,7 @@ from loop.curate.critique_pairs import critique_pairs
 from loop.curate.critiques import critique_rows, refinement_rows
 from loop.curate.judgements import judgement_rows
 from loop.curate.labels import step_labels
-from loop.curate.material import Candidate, Material, with_scorer_verdicts
+from loop.curate.material import Candidate, Material, certain, with_scorer_verdicts
 from loop.curate.outcomes import outcome_rows
 from loop.curate.pairs import preference_pairs, step_pairs
 from loop.curate.partials import partial_rows
@@ -40,6 +40,8 @@ def curate(materials: Sequence[Material], part: CuratePart, dialect: Dialect) ->
     }
     if part.accept == "scorer":
         materials = [with_scorer_verdicts(m, part.threshold) for m in materials]
+    if not part.soft_targets:
+        materials = [certain(m) for m in materials]
     found: list[Candidate] = []
     for kind in part.rows:
         if kind in by_people:  # rows of people's own words: nothing else can accept them

@@ -154,6 +154,13 @@ def with_scorer_verdicts(material: Material, threshold: float) -> Material:
     return replace(material, scores=(*material.scores, *verdicts))
 
 
+def certain(material: Material) -> Material:
+    """The material with every preference as strong as can be."""
+    if all(p.strength == 1 for p in material.preferences):
+        return material
+    return replace(material, preferences=tuple(replace(p, strength=1.0) for p in material.preferences))
+
+
 def checker_disagrees(material: Material, response: Response, critique: Critique) -> bool:
     """Whether a decided checker contradicts a person's verdict on the whole response."""
     verdict = material.verdict(response, "verifier")

@@ -144,6 +144,7 @@ def _pair(
     by: str,
     sources: tuple[str, ...],
     weight: float = 1.0,
+    target: float = 1.0,
 ) -> Candidate:
     row = TrainRow(
         RowKind.PREFERENCE,
@@ -152,6 +153,7 @@ def _pair(
         chosen=better.text.strip(),
         rejected=worse.text.strip(),
         weight=weight,
+        target=target,
     )
     reason = SAME if normalised(better.text) == normalised(worse.text) else ""
     if "length" in (better.finish, worse.finish):
@@ -182,8 +184,17 @@ def _preferred(material: Material, dialect: Dialect) -> list[Candidate]:
         for better, worse in ordered:
             best, other = rows[better], rows[worse]
             if best is not None and other is not None:
-                found.append(_pair(material, dialect, best, other, "people", agreed.sources))
+                target = _chance(preferences, choice)
+                found.append(_pair(material, dialect, best, other, "people", agreed.sources, target=target))
     return found
+
+
+def _chance(preferences: list[Preference], choice: Preference) -> float:
+    """The chance that the better side is the better one: a half for no strength, 1 for all of it; the mean of
+    those who agreed. The strength that a person gives is used as it is."""
+    best = choice.winner if choice.winner is None else choice.options[choice.winner]
+    side = [p.strength for p in preferences if p.winner is not None and p.options[p.winner] == best]
+    return 0.5 + (sum(side) / len(side) if side else choice.strength) / 2
 
 
 def _ordered_pairs(choice: Preference) -> list[tuple[int, int]]:

@@ -91,6 +91,17 @@ def test_defaults_fill_what_a_recipe_leaves_out():
             "critique_review with critiques 2",
         ),
         ({"version": 0}, "version"),
+        (
+            {"finetune": {"beta": 0.5, "packing": True}},
+            "finetune.beta: objective sft does not read this; leave it out",
+        ),
+        (
+            {
+                "finetune": {"objective": "grpo"},
+                "curate": {"rows": ["prompt"], "weights": {"replayed": 0.5}},
+            },
+            "curate.weights: objective grpo does not read this",
+        ),
         ({"needs": ["reward", "process_reward"]}, "an iteration has one scorer"),
         ({"curate": {"accept": "scorer"}, "uses_gold_at": "eval"}, "name reward or process_reward in needs"),
         (

@@ -10,10 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 from loop.finetune.objectives import OBJECTIVES, Objective
-from loop.recipe import FinetunePart
+from loop.recipe import FinetunePart, meant_for
 from loop.records import RowKind
 from webapp.curate.models import DatasetVersion
-from webapp.iterations.runs_page import meant_for
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 

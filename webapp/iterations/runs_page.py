@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,8 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 from pydantic import ValidationError
 
-from loop.finetune.objectives import OBJECTIVES
-from loop.recipe import FinetunePart
+from loop.recipe import FinetunePart, meant_for
 from loop.stages import Status
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import RunPoint, WorkUnit
@@ -43,13 +42,6 @@ LABELS = {
     "grad_norm": gettext_noop("Gradient norm"),
 }
 SHARES = frozenset({"padding_share", "mfu", "accuracy"})
-
-
-def meant_for(description: str, objectives: Collection[str]) -> bool:
-    """Whether a setting is for one of these objectives: its description may name some before a colon."""
-    named, colon, _rest = description.partition(":")
-    words = {word.strip() for word in (named if colon else description).split(",")}
-    return not words <= OBJECTIVES.keys() or bool(words & set(objectives))
 
 
 def label_of(column: str) -> str:

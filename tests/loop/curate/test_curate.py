@@ -304,6 +304,21 @@ def preference(winner: int | None, name: str = "f1", ids=("a", "b", "c"), **more
     return Preference(name, "p", ids, winner, Author.PERSON, **more)
 
 
+def test_how_much_better_people_find_it_becomes_a_chance_where_the_recipe_asks_for_it():
+    responses = (response("a", FINE), response("b", BAD))
+    said = [(0, 1 / 3), (0, 2 / 3), (1, 1.0)]  # two agree: slightly better, clearly better
+    people = tuple(
+        Preference(f"h{i}", "p", ("a", "b"), winner, Author.PERSON, strength=much)
+        for i, (winner, much) in enumerate(said)
+    )
+    material = Material(PROMPT, responses, preferences=people)
+    part = CuratePart(rows=(RowKind.PREFERENCE,), accept="people")
+    for soft, target in ((True, 0.75), (False, 1.0)):
+        found = curate([material], part.model_copy(update={"soft_targets": soft}), CHAT)
+        (row,) = [c.row for c in found if c.kept]
+        assert (row.chosen, row.target) == (FINE, pytest.approx(target))
+
+
 def test_a_persons_preference_beats_each_of_the_others():
     responses = tuple(response(n, f"1. {n}\n2. so\nAnswer: 5") for n in "abc")
     found = preference_pairs([Material(PROMPT, responses, preferences=(preference(1),))], dialect=CHAT)
