@@ -32,11 +32,11 @@ def outcome_rows(
         known = [(r, judged(material, r, accept)) for r in material.responses if r.origin in _ORIGINS]
         drawn = [found.right for r, found in known if r.origin is Origin.SAMPLE and found.right is not None]
         rate = sum(drawn) / len(drawn) if drawn else None
-        first: dict[tuple[str, bool | None], int] = {}
+        first: dict[tuple[Origin, str, bool | None], int] = {}
         mine: list[Candidate] = []
         for response, found in known:
             candidate = _candidate(material, response, found, rate, dialect)
-            key = (normalised(response.text), found.right)
+            key = (response.origin, normalised(response.text), found.right)
             if candidate.kept and key in first:
                 mine[first[key]] = _once_more(mine[first[key]], candidate)
                 candidate = replace(candidate, reason=REPEAT)

@@ -56,6 +56,8 @@ def test_an_untied_head_counts_and_the_look_up_does_not(llama: Path) -> None:
         ("NVIDIA L4", 121e12),
         ("NVIDIA L40S", 362e12),
         ("NVIDIA A10G", 70e12),
+        ("NVIDIA GH200 480GB", 989e12),
+        ("NVIDIA RTX A4000", None),  # not an A40
         ("Something New 9000", None),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from loop.recipe import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 from tests.workers.tiny import make_model
 from tests.workers.training import sft_rows
+from workers.trainers import preview
 from workers.trainers.preview import trained_spans
 
 ASKED = "<|im_start|>user\nWhat is {} + 4?<|im_end|>\n<|im_start|>assistant\n"
@@ -77,3 +80,21 @@ def test_it_says_what_is_left_out_and_why_a_run_would_be_refused(llama: Path, tm
     shown = trained_spans(sft_rows(), FinetunePart(), str(endless), 1)
     assert "writes no end token" in shown["refusal"]
     assert shown["rows"] == []
+
+
+def test_ends_are_the_trainers_where_a_base_has_no_file_of_generation_settings(
+    llama: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from workers.engines.tokens import ChatTokens, model_end_ids
+
+    base = tmp_path / "base"
+    shutil.copytree(llama, base)
+    (base / "generation_config.json").unlink(missing_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|endoftext|>")]
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | {"eos_token_id": ends}))
+    trainers = ChatTokens(tokenizer, model_end_ids(AutoModelForCausalLM.from_pretrained(base)))
+    assert preview._tokens(str(base)).end_ids == trainers.end_ids == frozenset(ends)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loop.records import Message
@@ -231,6 +232,15 @@ def quieten() -> None:
     from transformers.utils import logging as hf_logging
 
     hf_logging.disable_progress_bar()
+
+
+def generation_settings(folder: Path, config: Any) -> Any:
+    """A model's own generation settings: of its file, or as transformers derives them where there is none."""
+    from transformers import GenerationConfig
+
+    if (folder / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(folder)
+    return GenerationConfig.from_model_config(config)
 
 
 def model_end_ids(model: Any) -> list[int]:

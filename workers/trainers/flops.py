@@ -13,12 +13,14 @@ what is spent on padding lowers the figure.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 # Dense bf16 FLOP/s from the makers' data sheets, by a part of the device's name; the first match counts.
 PEAKS = (
     ("GB200", 2.5e15),
+    ("GH200", 989e12),
     ("B200", 2.25e15),
     ("H200", 989e12),
     ("H100 PCIe", 756e12),
@@ -61,7 +63,7 @@ def flops_per_token(n: int, *, recomputed: bool, extra_forwards: int = 0) -> int
 
 def peak_flops(device: str) -> float | None:
     """The device's dense bf16 peak by its name; None when it is not in the table."""
-    return next((peak for name, peak in PEAKS if name.lower() in device.lower()), None)
+    return next((peak for name, peak in PEAKS if re.search(rf"\b{name}\b", device, re.IGNORECASE)), None)
 
 
 def measured_peak(size: int = 512, tries: int = 4) -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoTokenizer
 
 from loop.recipe import FinetunePart
 from loop.records import TrainRow
 from workers.engines.hashes import model_folder
-from workers.engines.tokens import ChatTokens, model_end_ids
+from workers.engines.tokens import ChatTokens, generation_settings, model_end_ids
 from workers.trainers.encode import IGNORED
 from workers.trainers.ends import refuse_endless, refuse_template, trains_end
 from workers.trainers.objectives import objective_named
@@ -127,11 +128,6 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
 def _tokens(base: str) -> ChatTokens:
     """As the trainer's, without reading the model's weights."""
     folder = model_folder(base)
-    settings = GenerationConfig()
-    if (folder / "generation_config.json").is_file():
-        settings = GenerationConfig.from_pretrained(folder)
-
-    class Model:
-        generation_config = settings
-
-    return ChatTokens(AutoTokenizer.from_pretrained(folder), model_end_ids(Model))
+    settings = generation_settings(folder, AutoConfig.from_pretrained(folder))
+    model = SimpleNamespace(generation_config=settings)
+    return ChatTokens(AutoTokenizer.from_pretrained(folder), model_end_ids(model))

@@ -77,6 +77,15 @@ def test_a_refinement_was_sampled_in_another_context():
     ]
 
 
+def test_a_refinement_does_not_make_the_sample_of_the_same_text_weigh_more():
+    drawn = [response("a", FINE), response("b", FINE, origin=Origin.REFINEMENT)]
+    found = outcomes(*drawn, scores=[score(r.id, RIGHT) for r in drawn])
+    assert [(c.response_id, c.row.weight, c.row.rate) for c in found if c.kept] == [
+        ("a", 1.0, 1.0),
+        ("b", 1.0, None),
+    ]
+
+
 def test_a_cut_text_may_be_wrong_but_not_right():
     cut = [response(n, t, finish="length") for n, t in (("a", BAD), ("b", FINE))]
     found = outcomes(*cut, scores=[score("a", WRONG), score("b", RIGHT)])

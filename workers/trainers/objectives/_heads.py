@@ -13,8 +13,9 @@ from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
-    GenerationConfig,
 )
+
+from workers.engines.tokens import generation_settings
 
 # PEFT's name for a model with a head: it leaves the head out of "all-linear". A token classifier's it would
 # not, so both kinds of scorer go by this one.
@@ -36,18 +37,11 @@ def _zeroed(kind: Any, folder: Path, dtype: Any) -> Any:
     config = AutoConfig.from_pretrained(folder, num_labels=1)
     config.classifier_dropout = 0.0  # the class's own is 0.1: a reward must not depend on chance
     model = kind.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True)
-    model.generation_config = _generation_config(folder, model.config)  # it names end tokens, here as there
+    model.generation_config = generation_settings(folder, model.config)  # it names end tokens, here as there
     # Nothing is known yet, so everything scores alike; and the same run always starts the same.
     for parameter in model.score.parameters():
         torch.nn.init.zeros_(parameter)
     return model
-
-
-def _generation_config(folder: Path, config: Any) -> Any:
-    try:
-        return GenerationConfig.from_pretrained(folder)
-    except OSError:
-        return GenerationConfig.from_model_config(config)
 
 
 def start(model: Any, adapter: Path) -> Any:
