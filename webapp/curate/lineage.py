@@ -70,9 +70,8 @@ def versions_with(example: Example) -> list[DatasetVersion]:
     listed = DatasetVersion.objects.filter(
         project=example.project_id, example_ids__contains=[example.pk], created_at__gte=example.created_at
     )
-    return list(
-        listed.defer("example_ids", "row_weights").order_by("number").prefetch_related("models", "iteration")
-    )
+    listed = listed.defer(*DatasetVersion.LISTS).order_by("number")
+    return list(listed.prefetch_related("models", "iteration"))
 
 
 def age_in_words(project: Project, example: Example) -> str:

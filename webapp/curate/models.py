@@ -117,6 +117,10 @@ class DatasetVersion(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # As long as the version has rows: left out (``defer``) wherever versions are listed or joined.
+    LISTS = ("example_ids", "row_weights")
+    JOINED = ("dataset_version__example_ids", "dataset_version__row_weights")
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "number"], name="dataset_number")]
         ordering = ["-number"]

@@ -21,7 +21,7 @@ SOURCE_ORDER = ("people", "verifier", "scorer", "self_verdict", "replayed")
 def versions_of(project: Project) -> QuerySet[DatasetVersion]:
     """Newest first, without the lists themselves."""
     versions = DatasetVersion.objects.filter(project=project).select_related("iteration", "created_by")
-    return versions.defer("example_ids", "row_weights").order_by("-number")
+    return versions.defer(*DatasetVersion.LISTS).order_by("-number")
 
 
 def version_for(project: Project, number: int, *, whole: bool = False) -> DatasetVersion:

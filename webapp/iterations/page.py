@@ -14,6 +14,7 @@ from django.utils import timezone
 from loop.stages import Stage, Status
 from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_progress
+from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, RunPoint, WorkUnit
 from webapp.metrics.charts import Bar, Curve, curve, funnel
 from webapp.projects.models import Project
@@ -62,6 +63,7 @@ def iteration_for(project: Project, number: int) -> Iteration:
         project.iterations.select_related(
             "champion", "challenger", "dataset_version", "started_by", "control_of"
         )
+        .defer(*DatasetVersion.JOINED)
         .prefetch_related("transitions")
         .filter(number=number)
         .first()

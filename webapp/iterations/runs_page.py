@@ -52,7 +52,7 @@ def runs_of(project: Project) -> QuerySet[WorkUnit]:
     """Newest first."""
     related = ("project", "asked_by", "iteration__dataset_version", "iteration__champion")
     units = WorkUnit.objects.filter(project=project, kind=TRAIN).select_related(*related)
-    return units.defer("iteration__dataset_version__example_ids").order_by("-id")
+    return units.defer(*(f"iteration__{name}" for name in DatasetVersion.JOINED)).order_by("-id")
 
 
 def run_for(project: Project, pk: int) -> WorkUnit:
@@ -152,7 +152,7 @@ def described(project: Project, units: Iterable[WorkUnit]) -> list[Run]:
     """The runs with datasets and models by name: two queries however many they are."""
     units = list(units)
     datasets = {unit.payload["dataset_id"] for unit in units if "dataset_id" in unit.payload}
-    by_pk = {d.pk: d for d in project.dataset_versions.filter(pk__in=datasets).defer("example_ids")}
+    by_pk = {d.pk: d for d in project.dataset_versions.filter(pk__in=datasets).defer(*DatasetVersion.LISTS)}
     started = {unit.payload.get("start_version_id") for unit in units} - {None}
     names = {unit.result.get("model") for unit in units} - {None}
     wanted = project.model_versions.filter(Q(pk__in=started) | Q(name__in=names))
@@ -309,7 +309,9 @@ def log_tail(run: Run) -> str:
 
 def datasets_of(project: Project) -> list[DatasetVersion]:
     """Newest first, without their lists of examples."""
-    return list(project.dataset_versions.select_related("iteration").defer("example_ids").order_by("-number"))
+    return list(
+        project.dataset_versions.select_related("iteration").defer(*DatasetVersion.LISTS).order_by("-number")
+    )
 
 
 def dataset_named(datasets: Sequence[DatasetVersion], number: str | None) -> DatasetVersion | None:

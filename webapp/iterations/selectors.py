@@ -16,7 +16,7 @@ from webapp.registry.models import ModelVersion
 
 
 def compared_blindly(project: Project) -> bool:
-    """Whether people are asked which of two models' answers is better: whose they are must not be told now."""
+    """Whether people choose between two models' answers: whose they are must not be told now."""
     waiting = Iteration.objects.filter(project=project, stage=Stage.PROMOTE.value)
     return waiting.exclude(status__in=[Status.DONE.value, Status.CANCELLED.value]).exists()
 

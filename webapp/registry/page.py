@@ -9,6 +9,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from webapp.curate.models import DatasetVersion
 from webapp.metrics.charts import FOLD_FROM, Lineage, Measured, Node, fold, lineage
 from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, ModelVersion, Promotion
@@ -43,9 +44,8 @@ class VersionRow:
 
 def versions_of(project: Project) -> list[VersionRow]:
     """Every version, oldest first, with its latest finished evaluation of each split: two queries."""
-    versions = project.model_versions.select_related("iteration", "dataset_version", "parent").order_by(
-        "number"
-    )
+    related = project.model_versions.select_related("iteration", "dataset_version", "parent")
+    versions = related.defer(*DatasetVersion.JOINED).order_by("number")
     rows = {version.pk: VersionRow(version) for version in versions}
     done = Evaluation.objects.bare().filter(model_version__project=project, done=True, n__gt=0)
     for evaluation in done.order_by("id"):
@@ -61,6 +61,7 @@ def version_for(project: Project, number: int) -> ModelVersion:
     """
     version = (
         project.model_versions.select_related("parent", "iteration", "dataset_version")
+        .defer(*DatasetVersion.JOINED)
         .filter(number=number)
         .first()
     )
@@ -154,7 +155,8 @@ def _href(version: ModelVersion, slug: str) -> str:
 
 
 def heldout_series(project: Project, rows: list[VersionRow]) -> list[Measured]:
-    """Held-out accuracy in the order the versions were made, for the chart."""
+    """Held-out accuracy of the policies in the order they were made, for the chart. What a scorer picks among
+    samples is another figure."""
     return [
         Measured(
             label=f"v{row.version.number}",
@@ -165,7 +167,7 @@ def heldout_series(project: Project, rows: list[VersionRow]) -> list[Measured]:
             href=_href(row.version, project.slug),
         )
         for row in rows
-        if row.heldout and row.heldout.value is not None
+        if row.version.role == ModelVersion.Role.POLICY and row.heldout and row.heldout.value is not None
     ]
 
 

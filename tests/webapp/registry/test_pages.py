@@ -7,9 +7,12 @@ from django.urls import reverse
 
 from tests import factories as make
 from tests.stories import past_make
+from webapp.curate.models import DatasetVersion
+from webapp.iterations.models import Iteration
 from webapp.projects.models import Role
 from webapp.registry.models import Promotion
 from webapp.registry.page import heldout_series, lineage_of, versions_of
+from webapp.registry.services import model_register
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +102,22 @@ def test_viewers_may_look_only(client, past):
     viewer = make.member_make(past.project, role=Role.VIEWER)
     client.force_login(viewer, backend="django.contrib.auth.backends.ModelBackend")
     assert "Promote…" not in text_of(client.get(reverse("model", args=[past.project.slug, 4])))
+
+
+def test_no_page_reads_the_lists_of_dataset_versions(client, past, django_assert_max_num_queries):
+    """They are as long as the versions: a page that joined twenty of them took seconds."""
+    dataset = DatasetVersion.objects.create(
+        project=past.project, number=99, sha256="0", row_count=0, example_ids=[]
+    )
+    version = model_register(project=past.project, dataset_version=dataset)
+    Iteration.objects.update(dataset_version=dataset)
+    number = Iteration.objects.latest("id").number
+    for name, args in (
+        ("models", []), ("model", [version.number]), ("project", []), ("iterations", []),
+        ("iteration", [number]), ("runs", []), ("run_new", []), ("datasets", []), ("dataset", [99]),
+    ):  # fmt: skip
+        with django_assert_max_num_queries(60) as seen:
+            assert client.get(reverse(name, args=[past.project.slug, *args])).status_code == 200
+        # A page of a version's own rows takes a slice.
+        read = [str(q["sql"]) for q in seen]
+        assert [q for q in read if '"example_ids"' in q or '"row_weights"' in q] == [], name

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Case, IntegerField, Value, When
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Length
 
@@ -28,16 +29,18 @@ def shots_of(iteration: Iteration, k: int) -> list[dict[str, str]]:
     prompts.
     """
     source = iteration.control_of or iteration
-    if not k or source.dataset_version is None:
+    if not k or source.dataset_version_id is None:
         return []
-    chosen = choose(_candidates(source.dataset_version.example_ids), k)
+    chosen = choose(_candidates(source.dataset_version_id), k)
     return [{"user": c.user, "assistant": c.assistant} for c in chosen]
 
 
-def _candidates(example_ids: list[int]) -> list[Candidate]:
+def _candidates(dataset_id: int) -> list[Candidate]:
+    # The list stays in the database: it may be a million long.
+    listed = RawSQL("SELECT unnest(example_ids) FROM curate_datasetversion WHERE id = %s", [dataset_id])
     by_people = Case(When(accepted_by="people", then=Value(0)), default=Value(1), output_field=IntegerField())
     rows = (
-        Example.objects.filter(pk__in=example_ids, kind__in=[k.value for k in ANSWERS])
+        Example.objects.filter(pk__in=listed, kind__in=[k.value for k in ANSWERS])
         .annotate(words=Length(KeyTextTransform("chosen", "row")))
         .order_by(by_people, "-weight", "words", "pk")
         .values_list("pk", "prompt__family", "row", "accepted_by", "weight")[:LOOKED_AT]
