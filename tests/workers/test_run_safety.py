@@ -14,7 +14,7 @@ import pytest
 
 import workers.trainers.checkpoints as checkpoints
 import workers.trainers.train as train
-from loop.finetune.artifacts import ArtifactError, store_adapter
+from loop.finetune.artifacts import ArtifactError, read_manifest, store_adapter
 from tests.workers.test_trainer import lines, weights
 from tests.workers.training import make_run, pair_rows, sft_rows
 from workers.trainers import run as runs
@@ -218,6 +218,25 @@ def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def test_a_run_killed_after_its_last_update_still_says_how_fast_it_was(
+    llama: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise Killed
+
+    run = make(llama, tmp_path / "run")
+    monkeypatch.setattr(train.Run, "_finish", killed)
+    with pytest.raises(Killed):
+        main([str(run)])
+    monkeypatch.undo()
+    assert_goes_on_as_if_nothing_had_been(run, whole)
+    made, undisturbed = (read_manifest(folder / "adapter") for folder in (run, whole))
+    assert made["tokens_per_s"] > 0
+    assert [made[k] for k in ("tokens", "padding_share")] == [
+        undisturbed[k] for k in ("tokens", "padding_share")
+    ]
 
 
 def test_two_trainers_never_share_a_folder(

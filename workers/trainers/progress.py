@@ -157,9 +157,12 @@ class Progress(TrainerCallback):
             file.write(json.dumps(line) + "\n")
 
     def rates(self, *, recent: bool = False) -> dict[str, float | None]:
-        """tokens/s, MFU and padding share: of the last updates, or since this process began."""
+        """tokens/s, MFU and padding share: of the last updates, or since this process began; of the whole run
+        where this process found every update done."""
         _, s0, t0, c0 = self._marks[0] if recent else self._first
         _, s1, t1, c1 = self._marks[-1]
+        if t1 == t0:
+            s0, t0, c0 = 0.0, 0, 0
         speed = (t1 - t0) / max(s1 - s0, 1e-9)
         return {
             "tokens_per_s": round(speed),
