@@ -58,8 +58,12 @@ class Plan(BaseModel):
     def _complete(self) -> Plan:
         wants = {"clock": self.cron, "data": self.every, "drift": self.metric and self.drop}
         if not wants[self.kind]:
-            missing = {"clock": "cron line", "data": "number of answers", "drift": "metric and its fall"}
-            raise ValueError(f"a schedule by {self.kind} needs a {missing[self.kind]}")
+            missing = {
+                "clock": "a schedule by clock needs a cron line",
+                "data": "a schedule by answers needs a number of answers",
+                "drift": "a schedule by alarm needs a metric and its fall in points",
+            }
+            raise ValueError(missing[self.kind])
         if self.kind == "clock" and self.max_hours is not None:
             raise ValueError("a schedule by clock has no longest spacing: its cron line says when")
         if self.max_hours is not None and self.max_hours < self.min_hours:

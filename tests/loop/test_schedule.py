@@ -154,7 +154,7 @@ def test_quiet_hours_over_midnight_and_over_a_clock_change():
         ({"kind": "clock", "cron": "0 2 * * *", "zone": "Europe/Nowhere"}, "no time zone"),
         ({"kind": "clock", "cron": "0 2 * * *", "max_hours": 3}, "no longest spacing"),
         ({"kind": "data"}, "needs a number of answers"),
-        ({"kind": "drift", "metric": "x"}, "needs a metric and its fall"),
+        ({"kind": "drift", "metric": "x"}, "needs a metric and its fall in points"),
         ({"kind": "data", "every": 5, "min_hours": 5, "max_hours": 4}, "shorter than the least"),
         ({"kind": "data", "every": 5, "quiet_from": "08:00"}, "both a beginning and an end"),
         ({"kind": "data", "every": 5, "quiet_from": "08:00", "quiet_to": "08:00"}, "whole day"),

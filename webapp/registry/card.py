@@ -142,8 +142,20 @@ def _data(facts: Facts) -> str:
             f" by programs that stand in for people: {_n(people['simulated'])}."
         )
     if leak := manifest.get("leak"):
-        lines.append("Near-copies of held-out prompts: " + _inline(leak))
+        lines.append(_leakage(leak))
     return "\n\n".join(lines)
+
+
+def _leakage(leak: Mapping[str, Any]) -> str:
+    if not leak.get("ngram"):
+        return "Near-copies of held-out prompts were not looked for."
+    found, left_out = leak.get("prompts", 0), leak.get("rows", 0)
+    return (
+        f"Near-copies of held-out prompts: {_n(found) if found else 'none'}"
+        f" among {_n(leak.get('checked', 0))} train prompts, compared with {_n(leak.get('compared', 0))}"
+        f" (a near-copy holds {_share(leak.get('share'))} or more of one's runs of {leak['ngram']} words)"
+        + (f"; {_n(left_out)} of their rows were left out." if found else ".")
+    )
 
 
 def _training(facts: Facts) -> str:
@@ -238,7 +250,7 @@ def limits(facts: Facts) -> list[str]:
     ]
     if decision.get("turned_wrong"):
         found.append(
-            f"{_n(decision['turned_wrong'])} held-out prompts the champion had right, it has wrong"
+            f"Held-out prompts that the champion had right and it has wrong: {_n(decision['turned_wrong'])}"
             f" ({_n(decision.get('turned_right', 0))} the other way round)."
         )
     if facts.get("imported"):

@@ -111,6 +111,10 @@ class Measurement:
     high: float | None
 
     @property
+    def bounds(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def tokens_per_answer(self) -> float | None:
         return self._each(self.evaluation.tokens)
 

@@ -93,7 +93,7 @@ def test_an_administrator_makes_one_changes_it_and_runs_it(enter, project):
     ("changes", "said"),
     [
         ({"kind": "clock", "cron": "0 2 * *"}, "A cron line has five parts"),
-        ({"every": ""}, "A schedule by data needs a number of answers."),
+        ({"every": ""}, "A schedule by answers needs a number of answers."),
         ({"zone": "Mars/Crater"}, "No time zone called"),
         ({"quiet_to": ""}, "Quiet hours need both a beginning and an end."),
         ({"recipe": "nothing"}, "Select a valid choice"),

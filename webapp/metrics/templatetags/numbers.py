@@ -63,6 +63,8 @@ def duration(seconds: Any) -> str:
     """Seconds in words short enough for a table: 8 s, 3 min 20 s, 2 h 5 min."""
     if _missing(seconds):
         return "–"
+    if 0 < seconds < 0.1:
+        return f"{seconds:.1g} s"
     if 0 < seconds < 10:
         return f"{seconds:.1f} s"
     left = round(seconds)
@@ -79,6 +81,12 @@ def duration(seconds: Any) -> str:
 def figure(value: Any) -> Any:
     """A measured float with as many digits as it deserves; anything else as it is."""
     return f"{value:.4g}" if isinstance(value, float) else value
+
+
+@register.filter
+def one_line(text: Any) -> str:
+    """Lines one after another with a mark where each ends: else steps run together."""
+    return " ↵ ".join(line.strip() for line in str(text or "").splitlines() if line.strip())
 
 
 @register.filter
