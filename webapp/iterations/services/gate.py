@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loop.evaluate.comparison import Comparison, Outcomes
+from loop.evaluate.comparison import Outcomes
 from loop.promote import Blind, Decision, Evidence, Guard, slices_of, with_blind
 from loop.promote import decide as gate_decide
 from loop.prompts.tags import unanswerable
@@ -16,8 +16,8 @@ from webapp.iterations.models import Iteration, WorkUnit
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import blind
 from webapp.iterations.services.baseline import shots_of
+from webapp.iterations.services.deciding import compared, decision_write, figures
 from webapp.iterations.services.pinning import evaluation_sets, slice_shown
-from webapp.iterations.signals import decided
 from webapp.projects.models import Project
 from webapp.registry import services as registry
 from webapp.registry.models import Evaluation, EvaluationOutcome, ModelVersion
@@ -169,57 +169,28 @@ def _write(iteration: Iteration, decision: Decision, measured: Measured, said: B
         # The evidence is against a model that is not in use any more: it says nothing about the one that is.
         promote = False
         reasons = [f"{champion.name} stopped being champion meanwhile; compare with the new one", *reasons]
-    iteration.decision = _shown(iteration, decision, measured, said) | {
-        "promote": promote,
-        "passed": decision.promote,
-        "reasons": reasons,
-        "slice": where,
-    }
-    iteration.save(update_fields=["decision"])
-    if promote:
-        registry.champion_promote(
-            project=iteration.project,
-            version=challenger,
-            reasons=reasons,
-            evidence=iteration.decision,
-            iteration_id=iteration.pk,
-        )
-    else:
-        registry.challenger_hold(
-            version=challenger, reasons=reasons, evidence=iteration.decision, iteration_id=iteration.pk
-        )
-    decided.send(sender=Iteration, iteration=iteration)
+    decision_write(
+        iteration=iteration,
+        promote=promote,
+        passed=decision.promote,
+        reasons=reasons,
+        facts=_shown(iteration, decision, measured, said) | {"slice": where},
+    )
 
 
 def _shown(
     iteration: Iteration, decision: Decision, measured: Measured, said: Blind | None
 ) -> dict[str, Any]:
     """The evidence as plain data: what the page shows and the promotion keeps."""
-    first = decision.against[CHAMPION]
-    slices = [asdict(s) for s in decision.slices]
     return {
-        "before": first.before,
-        "after": first.after,
-        "effect": first.effect,
-        "ci95": list(first.ci95) if first.ci95 else None,
-        "p_value": first.p_value,
-        "n": first.n,
-        "turned_right": len(first.gained),
-        "turned_wrong": len(first.lost),
-        "left_out": len(first.unpaired),
+        **figures(decision),
         "against": {
-            who: _compared(decision.against[who]) for who in (CHAMPION, BASE) if who in decision.against
+            who: compared(decision.against[who]) for who in (CHAMPION, BASE) if who in decision.against
         },
         "baseline": _baseline_shown(iteration, decision, measured),
         "guards": {
-            g.name: _compared(g.comparison) | {"fall_p_value": g.p_value, "broken": g.broken}
+            g.name: compared(g.comparison) | {"fall_p_value": g.p_value, "broken": g.broken}
             for g in decision.guards
-        },
-        "slices": slices,
-        "slices_broken": [s for s in slices if s["broken"]],
-        "failing": {
-            "lost": [int(pk) for pk in first.lost],
-            "unpaired": [int(pk) for pk in first.unpaired],
         },
         "cost": {
             who: _cost(measured.evaluations[who, HELDOUT])
@@ -230,26 +201,13 @@ def _shown(
     }
 
 
-def _compared(c: Comparison) -> dict[str, Any]:
-    return {
-        "before": c.before,
-        "after": c.after,
-        "effect": c.effect,
-        "ci95": list(c.ci95) if c.ci95 else None,
-        "p_value": c.p_value,
-        "n": c.n,
-        "gained": len(c.gained),
-        "lost": len(c.lost),
-    }
-
-
 def _baseline_shown(iteration: Iteration, decision: Decision, measured: Measured) -> dict[str, Any] | None:
     """``accuracy`` is the baseline's own; ``effect`` how far the challenger lies above it."""
     evaluation = measured.evaluations.get((BASELINE, HELDOUT))
     if evaluation is None:
         return None
     done = WorkUnit.objects.filter(payload__evaluation_id=evaluation.pk, iteration=iteration)
-    return _compared(decision.against[BASELINE]) | {
+    return compared(decision.against[BASELINE]) | {
         "version": evaluation.model_version_id,
         "accuracy": evaluation.accuracy,
         "shots": len(evaluation.sampling["shots"]),

@@ -7,18 +7,16 @@ same paired gate as policies do; what is promoted is the scorer of its role.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from loop.evaluate.comparison import Comparison
 from loop.promote import Decision, Evidence, slices_of
 from loop.promote import decide as gate_decide
 from loop.records import Split
 from webapp.iterations.models import Iteration, Queue
 from webapp.iterations.selectors import recipe_of
+from webapp.iterations.services.deciding import compared, decision_write, figures
 from webapp.iterations.services.pinning import evaluation_sets, slice_shown
 from webapp.iterations.services.units import units_add
-from webapp.iterations.signals import decided
 from webapp.projects.models import Project
 from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
@@ -110,26 +108,13 @@ def decide(iteration: Iteration) -> None:
     if where["exhausted"]:
         spent = f"every held-out prompt has been used for {where['budget']} decisions"
         reasons = [f"{spent}, which is all that the recipe allows: import new held-out prompts"]
-    iteration.decision = _shown(iteration, decision) | {
-        "promote": promote,
-        "passed": decision.promote,
-        "reasons": reasons,
-        "slice": where,
-    }
-    iteration.save(update_fields=["decision"])
-    if promote:
-        registry.champion_promote(
-            project=iteration.project,
-            version=challenger,
-            reasons=reasons,
-            evidence=iteration.decision,
-            iteration_id=iteration.pk,
-        )
-    else:
-        registry.challenger_hold(
-            version=challenger, reasons=reasons, evidence=iteration.decision, iteration_id=iteration.pk
-        )
-    decided.send(sender=Iteration, iteration=iteration)
+    decision_write(
+        iteration=iteration,
+        promote=promote,
+        passed=decision.promote,
+        reasons=reasons,
+        facts=_shown(iteration, decision) | {"slice": where},
+    )
 
 
 def _outcomes(version: ModelVersion, ids: list[int], sampling: dict[str, Any]) -> dict[str, bool | None]:
@@ -166,34 +151,19 @@ def _shown(iteration: Iteration, decision: Decision) -> dict[str, Any]:
     """The evidence as plain data. ``picks`` says what the figures are: shares of right picks."""
     first, sampling = decision.against["champion"], sampling_of(iteration)
     without = decision.against.get("baseline", first)
-    slices = [asdict(s) for s in decision.slices]
     return {
-        "before": first.before,
-        "after": first.after,
-        "effect": first.effect,
-        "ci95": list(first.ci95) if first.ci95 else None,
-        "p_value": first.p_value,
-        "n": first.n,
-        "turned_right": len(first.gained),
-        "turned_wrong": len(first.lost),
-        "left_out": len(first.unpaired),
+        **figures(decision),
         "picks": {
             "best_of": sampling["best_of"],
             "policy": sampling["of"],
             "in_use": iteration.scorer.name if iteration.scorer else None,
             "in_use_number": iteration.scorer.number if iteration.scorer else None,
-            "first_sample": _compared(without),
+            "first_sample": compared(without),
             "any_right": _any_right(iteration),
         },
-        "against": {"champion": _compared(first)},
+        "against": {"champion": compared(first)},
         "baseline": None,
         "guards": {},
-        "slices": slices,
-        "slices_broken": [s for s in slices if s["broken"]],
-        "failing": {
-            "lost": [int(pk) for pk in first.lost],
-            "unpaired": [int(pk) for pk in first.unpaired],
-        },
         "cost": {},
         "blind": None,
     }
@@ -204,16 +174,3 @@ def _any_right(iteration: Iteration) -> float | None:
     results = list(iteration.units.filter(kind=RANK).values_list("result", flat=True))
     prompts = sum(result.get("prompts", 0) for result in results)
     return sum(result.get("any_right", 0) for result in results) / prompts if prompts else None
-
-
-def _compared(c: Comparison) -> dict[str, Any]:
-    return {
-        "before": c.before,
-        "after": c.after,
-        "effect": c.effect,
-        "ci95": list(c.ci95) if c.ci95 else None,
-        "p_value": c.p_value,
-        "n": c.n,
-        "gained": len(c.gained),
-        "lost": len(c.lost),
-    }
