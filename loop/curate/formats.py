@@ -105,7 +105,11 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
     "trl_preference": (_TWO, _ENDS, _WEIGHT, "Soft targets are taken for certain."),
     "trl_kto": (_ONE, _ENDS, _WEIGHT, "Of a pair the better side is desirable, the worse one is not."),
-    "trl_stepwise": (_WEIGHT, "A step counts as good where its chance is a half or more."),
+    "trl_stepwise": (
+        _WEIGHT,
+        "A step counts as good where its chance is a half or more.",
+        "A step that nobody judged stands with the next one that somebody did.",
+    ),
 }
 
 

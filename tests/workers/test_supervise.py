@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.workers.training import make_run, sft_rows
 from workers.trainers.run import BAD_INPUT, FAILED
-from workers.trainers.supervise import Wish, run_training
+from workers.trainers.supervise import Wish, _Tail, run_training
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -57,3 +58,18 @@ def child_of_this_process() -> int:
             if b"workers.trainers.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return int(pid)
     raise LookupError("no trainer is running")
+
+
+def test_a_curve_that_was_begun_anew_and_grew_past_the_old_one_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    tail = _Tail(path)
+
+    def line(step: int, room: int) -> str:
+        return json.dumps({"step": step, "extra": "." * room}) + "\n"
+
+    path.write_text(line(1, 5) + line(2, 5))
+    assert [point["step"] for point in tail.new_lines()] == [1, 2]
+    new = tmp_path / "new"  # as `rewind` does, while whoever watches was busy elsewhere
+    new.write_text(line(1, 5) + line(2, 90) + line(3, 7))
+    new.replace(path)
+    assert [point["step"] for point in tail.new_lines()] == [3]

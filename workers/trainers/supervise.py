@@ -175,14 +175,14 @@ class _Tail:
     """Whole new lines of a growing file, which a resumed run may first replace by a shorter one."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self._offset, self._step = path, 0, 0
+        self.path, self._offset, self._step, self._inode = path, 0, 0, 0
 
     def new_lines(self) -> list[dict[str, Any]]:
         if not self.path.is_file():
             return []
-        if self.path.stat().st_size < self._offset:
-            self._offset = 0
         with self.path.open("rb") as file:
+            if (inode := os.fstat(file.fileno()).st_ino) != self._inode:  # replaced, maybe longer by now
+                self._inode, self._offset = inode, 0
             file.seek(self._offset)
             text, end, _ = file.read().rpartition(b"\n")
         self._offset += len(text) + len(end)

@@ -268,8 +268,8 @@ class Run:
         return target
 
     def _canary(self, trainer: Any) -> dict[str, Any]:
-        """What the adapter says of fixed texts here, to be compared where it is loaded. Scorers say nothing,
-        and of several processes none has all the weights."""
+        """What the adapter says of fixed texts here, to be compared where it is loaded. Scorers write
+        nothing: theirs is first read there; and of several processes none has all the weights."""
         if OBJECTIVES[self.settings.objective].gives != "policy" or trainer.args.world_size > 1:
             return {}
         with torch.no_grad():
