@@ -55,7 +55,7 @@ class Mixture:
     dropped: dict[str, int]  # most frequent reason first
     missing: list[str] = field(default_factory=list)  # sources with a wanted share and no row
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """Counts for a manifest."""
         ages = Counter(age_name(row.age, by_person=row.by_person) for row in self.rows)
         return {

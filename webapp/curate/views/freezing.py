@@ -32,7 +32,7 @@ def _shown(composition: Composition) -> dict[str, object]:
     return {
         "composition": composition,
         "stacks": stacks(composition.table),
-        "ages": bars(dict(composition.mixture.facts()["ages"])),  # type: ignore[call-overload]
+        "ages": bars(dict(composition.mixture.facts()["ages"])),
         "prompts": len({row.prompt_id for row in composition.mixture.rows}),
     }
 
