@@ -70,10 +70,10 @@ class ScheduleForm(forms.Form):
         label=_("Time zone"), max_length=60, widget=forms.TextInput(attrs={"list": "zones"})
     )
     min_hours = forms.FloatField(
-        label=_("At least, hours apart"), min_value=0, max_value=10_000, required=False
+        label=_("Hours between starts, at least"), min_value=0, max_value=10_000, required=False
     )
     max_hours = forms.FloatField(
-        label=_("At the latest after, hours"), min_value=0.01, max_value=10_000, required=False,
+        label=_("Start at the latest after hours"), min_value=0.01, max_value=10_000, required=False,
         help_text=_("Empty: it waits for as long as it takes."),
     )  # fmt: skip
     quiet_from = forms.TimeField(

@@ -80,7 +80,7 @@ def schedules(request: SignedInRequest, project: Project) -> HttpResponse:
 def schedule_new(request: SignedInRequest, project: Project) -> HttpResponse:
     form = _form(request, project)
     if (made := _saved(request, project, form, None)) is not None:
-        messages.success(request, _("The schedule is made and on."))
+        messages.success(request, _("The schedule is created and switched on."))
         return redirect("schedule", project.slug, made.pk)
     return _edited(request, project, form)
 

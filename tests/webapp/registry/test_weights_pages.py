@@ -117,7 +117,7 @@ def test_the_adapter_comes_as_a_zip_file_with_its_card_and_goes_back_in(lead, ve
 
 def test_a_merged_model_is_asked_for_and_downloaded(lead, version, settings):
     page = lead.get(at("model_merged", 2), follow=True)
-    assert "no merged model was made" in text_of(page)
+    assert "There is no merged model of" in text_of(page)
     lead.post(at("model_merge", 2), {"dtype": "bfloat16"})
     unit = WorkUnit.objects.get(kind="export")
     assert (unit.payload, unit.queue) == ({"version_id": version.pk, "dtype": "bfloat16"}, "light")

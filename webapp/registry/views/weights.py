@@ -121,7 +121,7 @@ def merged(request: SignedInRequest, project: Project, number: int) -> HttpRespo
     unit = weights_units(version).export
     try:
         if unit is None or unit.state != "done":
-            raise RegistryError(_("no merged model was made of {name} yet").format(name=version.name))
+            raise RegistryError(_("There is no merged model of {name} yet").format(name=version.name))
         folder = exports.merged_folder(unit.result["sha"])
         return _download(exports.merged_zip(version, folder), f"{version.name}-{unit.result['dtype']}.zip")
     except RegistryError as error:
@@ -144,7 +144,7 @@ def keep(request: SignedInRequest, project: Project) -> HttpResponse:
     form = KeepForm(request.POST)
     if form.is_valid():
         services.keep_weights(project=project, days=form.cleaned_data["days"], by=request.user)
-        messages.success(request, _("Kept."))
+        messages.success(request, _("Saved."))
     else:
         messages.error(request, form.errors["days"].as_text())
     return redirect("models", project.slug)
