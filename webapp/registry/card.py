@@ -164,7 +164,7 @@ def _training(facts: Facts) -> str:
     plain = ("objective", "rows", "steps", "final_loss", "tokens", "tokens_per_s", "mfu", "padding_share",
              "seconds", "seed", "device")  # fmt: skip
     rows += [(k.replace("_", " "), _value(training[k])) for k in plain if training.get(k) is not None]
-    text = _table(("", ""), rows)
+    text = _table(("what", "value"), rows)
     if finetune := training.get("finetune"):
         text += "\n\nSettings: " + _inline(finetune) + "."
     if dropped := training.get("dropped"):

@@ -29,6 +29,11 @@ class Pair:
     before: Evaluation
     after: Evaluation
 
+    @property
+    def shots(self) -> int:
+        """Examples in the prompt: the gate's baseline without training, not a version by itself."""
+        return len(self.after.sampling.get("shots") or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Both:
@@ -53,17 +58,21 @@ class Counts:
 
 
 def pairs_of(before: ModelVersion, after: ModelVersion, split: str) -> list[Pair]:
-    """Finished evaluations of both on exactly the same prompts and sampling, the newest first; one query."""
+    """Finished evaluations of both on exactly the same prompts and sampling; one query.
+
+    The newest first, but those with examples in the prompt after all others.
+    """
     done = Evaluation.objects.filter(model_version__in=(before, after), split=split, done=True).order_by(
         "-id"
     )
     rows = list(done)
     first = {e.prompts_sha: e for e in rows if e.model_version_id == before.pk}
-    return [
+    pairs = [
         Pair(first[e.prompts_sha], e)
         for e in rows
         if e.model_version_id == after.pk and e.prompts_sha in first
     ]
+    return sorted(pairs, key=lambda pair: pair.shots > 0)
 
 
 def outcomes_paired(pair: Pair) -> QuerySet[Any]:

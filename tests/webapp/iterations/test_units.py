@@ -275,6 +275,14 @@ def test_a_point_of_the_curve_is_replaced_not_doubled(iteration):
     ]
 
 
+def test_a_run_shows_its_last_point_though_no_heartbeat_followed_it(iteration):
+    unit = iteration.units.first()
+    first = {"step": 1, "total_steps": 2, "loss": 2.0, "seconds": 0.1, "time_left_s": 9.0}
+    points_add(unit_id=unit.pk, points=[first, {**first, "step": 2, "loss": 0.5}])
+    unit.refresh_from_db()
+    assert (unit.done, unit.progress["loss"]) == (2, 0.5)
+
+
 def test_continuations_are_planned_in_slices_and_curate_waits_for_them(monkeypatch):
     monkeypatch.setattr(f"{STAGES}.CONTINUATIONS_PER_UNIT", 1)
     iteration = support.start(simulate_annotators=True, recipe=support.small("rest-em"))

@@ -63,6 +63,22 @@ def test_only_evaluations_on_the_same_prompts_pair(past):
     assert pairs_of(past.base, past.better, "probe") == []
 
 
+def test_how_they_answer_by_themselves_comes_before_how_they_do_with_examples(client, past, pair):
+    shown = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
+    for version in (past.base, past.better):
+        Evaluation.objects.create(
+            model_version=version,
+            split="heldout",
+            prompts_sha="shots",
+            sampling={"shots": [shown]},
+            n=12,
+            done=True,
+        )
+    first, second = pairs_of(past.base, past.better, "heldout")
+    assert (first, first.shots, second.shots) == (pair, 0, 1)
+    assert "1 example in the prompt" in text_of(look(client, past))
+
+
 def test_side_by_side_in_a_fixed_number_of_queries(client, past, django_assert_num_queries):
     with django_assert_num_queries(12):
         page = text_of(look(client, past, a=1, b=2, show="all"))

@@ -244,7 +244,8 @@ POINT = ("total_steps", "loss", "learning_rate", "tokens_per_s", "padding_share"
 
 
 def points_add(*, unit_id: int, points: Sequence[Mapping[str, Any]]) -> None:
-    """Points of the live training curve, in one statement; a step that is told again replaces its old point.
+    """Points of the live training curve; a step that is told again replaces its old point. The unit shows the
+    latest: the last of a run come after its last heartbeat.
 
     Each point has ``step`` and any of `POINT`; further keys are ignored.
     """
@@ -258,3 +259,6 @@ def points_add(*, unit_id: int, points: Sequence[Mapping[str, Any]]) -> None:
         unique_fields=["unit", "step"],
         update_fields=POINT,
     )
+    if points:
+        last = points[-1]
+        WorkUnit.objects.filter(pk=unit_id).update(progress=dict(last), done=last["step"])

@@ -76,6 +76,7 @@ class Command(BaseCommand):
             "rows": dataset.row_count,
             "kinds": dataset.manifest["kinds"],
             "left_out": composition.dropped,
+            "missing": list(composition.mixture.missing),
         }
         if options["json"]:
             self.stdout.write(json.dumps(facts))
@@ -83,6 +84,9 @@ class Command(BaseCommand):
         self.stdout.write(f"dataset {dataset.number}: {dataset.row_count} rows, sha256 {dataset.sha256[:12]}")
         for reason, count in composition.dropped.items():
             self.stdout.write(f"  left out {count}: {reason}")
+        if missing := composition.mixture.missing:
+            wanted = ", ".join(source.replace("_", " ") for source in missing)
+            self.stdout.write(f"  no rows of a wanted source: {wanted}; the other shares grew in proportion")
 
 
 def _part(options: dict[str, Any]) -> CuratePart:
