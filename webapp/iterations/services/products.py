@@ -96,13 +96,16 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
 
 
 def _replayed(iteration: Iteration, recipe: Recipe) -> QuerySet[Example] | None:
-    """Earlier main iterations' examples of the kinds this objective can train."""
+    """Examples of earlier iterations of the same arm, of the kinds this objective can train.
+
+    A control arm replays earlier controls alone: the true labels of main ones would teach it.
+    """
     if recipe.curate.replay == "none":
         return None
     trains = [kind.value for kind in OBJECTIVES[recipe.finetune.objective].rows]
     return Example.objects.filter(
         project=iteration.project,
-        iteration__arm=Iteration.Arm.MAIN,
+        iteration__arm=iteration.arm,
         iteration__number__lt=(iteration.control_of or iteration).number,
         kind__in=trains,
     )
