@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from loop.recipe import recipes
 from loop.schedule import Plan
+from webapp.iterations.forms import ChangesForm
 from webapp.schedules.models import Schedule
 from webapp.schedules.services.facts import WATCHED
 
@@ -39,17 +40,9 @@ OF_KIND = {
 }
 
 
-class ScheduleForm(forms.Form):
+class ScheduleForm(ChangesForm):
     name = forms.CharField(label=_("Name"), max_length=80)
     recipe = forms.ChoiceField(label=_("Recipe"))
-    changes = forms.CharField(
-        label=_("Settings changed in it"), required=False, max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "placeholder": "annotate.take=0"}),
-        help_text=_(
-            "One per line. annotate.take=0 asks people nothing; curate.replay=all trains on all that was "
-            "accepted so far, also beside iterations."
-        ),
-    )  # fmt: skip
     simulate_annotators = forms.BooleanField(label=_("Let simulated annotators answer"), required=False)
     kind = forms.ChoiceField(label=_("What starts it"), choices=KINDS, widget=forms.RadioSelect)
     cron = forms.CharField(
@@ -94,7 +87,7 @@ class ScheduleForm(forms.Form):
             del self.fields["simulate_annotators"]
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
+        given = super().clean()
         if set(self.errors) - NOT_PLAN:
             return given
         try:
@@ -116,7 +109,7 @@ class ScheduleForm(forms.Form):
             "name": given["name"],
             "plan": given["plan"],
             "recipe": given["recipe"],
-            "changes": given["changes"].splitlines(),
+            "changes": given["changes"],
             "simulate_annotators": given.get("simulate_annotators", False),
         }
 

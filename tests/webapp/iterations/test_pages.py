@@ -208,6 +208,33 @@ def test_starting_one(client, past):
     assert started.started_by == past.lead
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ("annotate.take", "expected KEY=VALUE"),
+        ("annotate.teka=0", "annotate.teka"),
+        ("settings.samples=0", "samples: Input should be greater"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_said_at_its_box(client, past, changes, said):
+    address = reverse("iteration_start", args=[past.project.slug])
+    act(client, past.waiting, "cancel")
+    refused = client.post(address, {"recipe": "rest-em", "changes": changes})
+    assert refused.status_code == 422
+    assert said in refused.context["form"].errors["changes"][0]
+    assert 'id="id_changes_error"' in text_of(refused)
+    assert Iteration.objects.count() == 3
+
+
+def test_settings_are_changed_for_one_iteration(client, past):
+    address = reverse("iteration_start", args=[past.project.slug])
+    act(client, past.waiting, "cancel")
+    lines = "annotate.take=0\r\n\r\n settings.samples=3 "
+    assert client.post(address, {"recipe": "rest-em", "changes": lines}).status_code == 302
+    recipe = Iteration.objects.first().recipe
+    assert (recipe["name"], recipe["annotate"]["take"], recipe["settings"]["samples"]) == ("rest-em", 0, 3)
+
+
 def test_simulated_annotators_are_not_offered_for_real_prompts(client, past):
     make.prompt_make(past.project)
     page = text_of(client.get(reverse("iteration_start", args=[past.project.slug])))

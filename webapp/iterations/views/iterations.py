@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from loop.recipe import recipe_named, recipe_parse, recipes
+from loop.recipe import recipe_parse, recipes
 from loop.stages import Stage, Status
 from webapp.accounts.http import SignedInRequest
 from webapp.accounts.models import User
@@ -79,7 +79,7 @@ def start(request: SignedInRequest, project: Project) -> HttpResponse:
         try:
             iteration = services.iteration_start(
                 project=project,
-                recipe=recipe_named(form.cleaned_data["recipe"]),
+                recipe=form.cleaned_data["changed"],
                 started_by=request.user,
                 seed=form.cleaned_data["seed"],
                 simulate_annotators=form.cleaned_data.get("simulate_annotators", False),
