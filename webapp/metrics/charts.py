@@ -206,12 +206,19 @@ class Lineage:
 LANE_WORDS = {
     "champions": _("champions"),
     "challengers": _("challengers"),
+    "registered": _("imports and own runs"),
     "control arms": _("control arms"),
     "reward": _("reward models"),
     "process reward": _("process reward models"),
     "datasets": _("datasets"),
 }
 LANES = tuple(LANE_WORDS)
+OWN_LANES = {
+    "champion": "champions",
+    "retired": "champions",
+    "control": "control arms",
+    "registered": "registered",
+}
 COLUMN, ROW, TOP, LEFT = 104, 78, 34, 56
 FOLD_FROM = 16  # more versions than this: those that led nowhere are drawn together
 FOLDING = ("held", "control")
@@ -296,7 +303,7 @@ def lineage(nodes: Sequence[Node], data: Sequence[Node] = (), *, folded: int = 0
 def _lane(node: Node) -> str:
     if node.lane:
         return node.lane
-    return {"champion": LANES[0], "retired": LANES[0], "control": LANES[2]}.get(node.kind, LANES[1])
+    return OWN_LANES.get(node.kind, "challengers")
 
 
 def _line(parent: Placed, child: Placed) -> str:

@@ -15,8 +15,15 @@ from webapp.projects.models import Project
 from webapp.registry.models import Evaluation, ModelVersion, Promotion
 from webapp.registry.selectors import Measurement, in_use, measurement_of
 
-# On a chart: what was or is champion, what the gate held, and control arms.
-CHART_KIND = {"champion": "champion", "retired": "champion", "control": "control"}
+# On a chart: what was or is champion, what the gate held, control arms, and what no gate has decided on.
+CHART_KIND = {
+    "champion": "champion",
+    "retired": "champion",
+    "held": "held",
+    "control": "control",
+    "challenger": "undecided",
+    "registered": "undecided",
+}
 
 STATUS_WORDS = {
     "champion": _("champion"),
@@ -163,7 +170,7 @@ def heldout_series(project: Project, rows: list[VersionRow]) -> list[Measured]:
             value=row.heldout.value,
             low=row.heldout.low or 0.0,
             high=row.heldout.high or 0.0,
-            kind=CHART_KIND.get(row.version.status, "held"),
+            kind=CHART_KIND[row.version.status],
             href=_href(row.version, project.slug),
         )
         for row in rows

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from tests import factories as make
-from tests.stories import past_make
+from tests.stories import measured, past_make
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration
 from webapp.projects.models import Role
@@ -40,6 +40,19 @@ def test_versions_with_what_was_measured(past, django_assert_num_queries):
     assert rows[2].heldout is None
     assert [m.kind for m in heldout_series(past.project, rows)] == ["champion", "champion", "held"]
     assert len(lineage_of(past.project, rows).edges) == 3
+
+
+def test_what_no_gate_decided_on_is_not_drawn_as_held(client, past):
+    """An import or a run of one's own is registered only."""
+    own = model_register(project=past.project, parent=past.better)
+    measured(own, past.heldout, [True] * 12)
+    rows = versions_of(past.project)
+    assert heldout_series(past.project, rows)[-1].kind == "undecided"
+    lanes = [lane.label for lane in lineage_of(past.project, rows).lanes]
+    assert lanes[:4] == ["champions", "challengers", "imports and own runs", "control arms"]
+    page = text_of(client.get(reverse("models", args=[past.project.slug])))
+    assert 'class="point undecided"' in page
+    assert "□ not decided on by the gate" in page
 
 
 def test_the_page_in_a_fixed_number_of_queries(client, past, django_assert_max_num_queries):
