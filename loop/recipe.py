@@ -192,6 +192,12 @@ def meant_for(description: str, objectives: Collection[str]) -> bool:
     return not words <= OBJECTIVES.keys() or bool(words & set(objectives))
 
 
+def heeded_by(objective: str) -> list[str]:
+    """Names of the fine-tuning settings that mean something to this objective."""
+    fields = FinetunePart.model_fields.items()
+    return [name for name, info in fields if meant_for(info.description or "", {objective})]
+
+
 class EvaluatePart(_Strict):
     limit: int = Field(2000, ge=1, description="at most this many held-out prompts")
     max_new_tokens: int = Field(160, ge=1)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 from pydantic import ValidationError
 
-from loop.recipe import FinetunePart, meant_for
+from loop.recipe import FinetunePart, heeded_by
 from loop.stages import Status
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import RunPoint, WorkUnit
@@ -136,8 +136,7 @@ class Run:
             return []
         frozen = self.finetune.model_dump(mode="json")
         about = {name: info.description or "" for name, info in FinetunePart.model_fields.items()}
-        mine = [name for name in frozen if meant_for(about[name], {self.finetune.objective})]
-        return [(name, frozen[name], about[name]) for name in mine]
+        return [(name, frozen[name], about[name]) for name in heeded_by(self.finetune.objective)]
 
 
 def worded(column: str, value: Any) -> str:

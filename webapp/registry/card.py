@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from loop.recipe import FinetunePart, heeded_by
+
 Facts = Mapping[str, Any]
 ROLES = {
     "policy": "answers prompts",
@@ -23,6 +25,7 @@ CLASSES = {
     "reward": "AutoModelForSequenceClassification",
     "process_reward": "AutoModelForTokenClassification",
 }
+NAMED = {"final_loss": "training loss, mean of the last 10 updates"}
 SPLITS = {"heldout": "held-out", "probe": "probe"}
 
 
@@ -163,15 +166,25 @@ def _training(facts: Facts) -> str:
     rows = [("recipe", facts["recipe"])] if facts.get("recipe") else []
     plain = ("objective", "rows", "steps", "final_loss", "tokens", "tokens_per_s", "mfu", "padding_share",
              "seconds", "seed", "device")  # fmt: skip
-    rows += [(k.replace("_", " "), _value(training[k])) for k in plain if training.get(k) is not None]
+    rows += [
+        (NAMED.get(k, k.replace("_", " ")), _value(training[k])) for k in plain if training.get(k) is not None
+    ]
     text = _table(("what", "value"), rows)
     if finetune := training.get("finetune"):
-        text += "\n\nSettings: " + _inline(finetune) + "."
+        text += "\n\nSettings: " + _inline(_heeded(finetune, training.get("objective"))) + "."
     if dropped := training.get("dropped"):
         text += "\n\nRows that could not be trained on: " + _inline(dropped) + "."
     if versions := training.get("versions"):
         text += "\n\nWith " + ", ".join(f"{k} {v}" for k, v in versions.items()) + "."
     return text.strip()
+
+
+def _heeded(finetune: Any, objective: Any) -> Any:
+    """Without the settings of other objectives, which changed nothing. What is not known here stays."""
+    if not isinstance(finetune, Mapping) or not objective:
+        return finetune
+    idle = FinetunePart.model_fields.keys() - set(heeded_by(str(objective)))
+    return {name: value for name, value in finetune.items() if name not in idle}
 
 
 def _metrics(facts: Facts) -> str:
