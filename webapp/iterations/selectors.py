@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from webapp.annotate.selectors import iteration_progress
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, Transition, WorkUnit
 from webapp.projects.models import Project
-from webapp.registry.models import ModelVersion
+from webapp.registry.models import Evaluation, ModelVersion
+
+OPEN_STATES = (WorkUnit.State.QUEUED, WorkUnit.State.RUNNING)
 
 
 def compared_blindly(project: Project) -> bool:
@@ -81,6 +84,10 @@ class WeightsUnits:
     inspect: WorkUnit | None
     export: WorkUnit | None
 
+    @property
+    def moving(self) -> bool:
+        return any(unit is not None and unit.state in OPEN_STATES for unit in (self.inspect, self.export))
+
 
 def weights_units(version: ModelVersion) -> WeightsUnits:
     latest = {
@@ -93,6 +100,41 @@ def weights_units(version: ModelVersion) -> WeightsUnits:
         ).order_by("id")
     }
     return WeightsUnits(latest.get("inspect"), latest.get("export"))
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The work that makes two versions comparable. Prompts; ``moving``: some of it is still to be done."""
+
+    moving: bool
+    done: int
+    total: int
+    error: str  # of what failed last, where nothing is under way any more
+
+
+def measuring_of(before: ModelVersion, after: ModelVersion, split: str) -> Measuring | None:
+    """Where the measuring of both on the same prompts stands; None where there is none to be done."""
+    versions: dict[str, set[int]] = defaultdict(set)
+    missing: dict[str, set[int]] = defaultdict(set)
+    asked = Evaluation.objects.filter(model_version__in=(before, after), split=split)
+    for pk, version, sha, done in asked.values_list("pk", "model_version_id", "prompts_sha", "done"):
+        versions[sha].add(version)
+        if not done:
+            missing[sha].add(pk)
+    wanted = [pk for sha, evaluations in missing.items() if len(versions[sha]) == 2 for pk in evaluations]
+    if not wanted:
+        return None
+    units = WorkUnit.objects.filter(
+        project=before.project_id, kind="evaluate", payload__evaluation_id__in=wanted
+    ).order_by("id")
+    rows = list(units.values_list("state", "done", "total", "error"))
+    shown = [row for row in rows if row[0] in (*OPEN_STATES, WorkUnit.State.DONE)]
+    moving = any(row[0] in OPEN_STATES for row in rows)
+    failed = [row[3] for row in rows if row[0] == WorkUnit.State.FAILED]
+    if not moving and not failed:
+        return None
+    error = "" if moving else failed[-1]
+    return Measuring(moving, sum(row[1] for row in shown), sum(row[2] for row in shown), error)
 
 
 def work_progress(iteration: Iteration) -> str:

@@ -134,6 +134,35 @@ def test_never_measured_together_a_lead_may_have_it_done(client, past):
     assert all(u.payload["prompt_ids"] == [p.pk for p in past.heldout] for u in units)
 
 
+def test_while_both_are_measured_the_page_says_so_and_looks_again(client, past):
+    other = model_register(project=past.project, parent=past.base)
+    query = {"a": 2, "b": other.number, "split": "heldout"}
+    for _ in range(2):  # asked for twice, queued once
+        client.post(reverse("models_measure", args=[past.project.slug]), query)
+    units = WorkUnit.objects.filter(kind="evaluate", iteration=None)
+    assert units.filter(payload__version_id=other.pk).count() == 1
+    page = text_of(look(client, past, **query))
+    assert "Both are being measured" in page
+    assert f"of {units.count() * 12} answers" in page
+    assert 'data-live="/events/' in page
+    assert "base/live.js" in page
+    assert "never measured" not in page
+    address = reverse("models_compare", args=[past.project.slug])
+    part = client.get(address, query, headers={"HX-Request": "true"})
+    assert "<html" not in part.content.decode()
+    assert "data-finished" not in part.content.decode()
+    assert part["Cache-Control"] == "no-store"
+    units.update(state="failed", error="EngineError: no room")
+    part = client.get(address, query, headers={"HX-Request": "true"})
+    assert "data-finished" in part.content.decode()
+    page = text_of(look(client, past, **query))
+    assert "EngineError: no room" in page
+    assert "Measure both on the same prompts" in page
+    client.post(reverse("models_measure", args=[past.project.slug]), query)
+    assert units.filter(payload__version_id=other.pk).count() == 2
+    assert "Both are being measured" in text_of(look(client, past, **query))
+
+
 def test_whoever_sees_flips_sees_this_and_only_a_lead_measures(client, past):
     viewer = make.member_make(past.project, role=Role.VIEWER)
     client.force_login(viewer, backend=BACKEND)

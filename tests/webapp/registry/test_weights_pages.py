@@ -121,11 +121,21 @@ def test_a_merged_model_is_asked_for_and_downloaded(lead, version, settings):
     lead.post(at("model_merge", 2), {"dtype": "bfloat16"})
     unit = WorkUnit.objects.get(kind="export")
     assert (unit.payload, unit.queue) == ({"version_id": version.pk, "dtype": "bfloat16"}, "light")
-    assert "A worker merges base and adapter (bfloat16)" in text_of(lead.get(at("model", 2)))
+    page = text_of(lead.get(at("model", 2)))
+    assert "A worker merges base and adapter (bfloat16)" in page
+    assert 'data-live="/events/' in page
+    assert "base/live.js" in page
+    asked = {"headers": {"HX-Request": "true"}}
+    assert "data-finished" not in text_of(lead.get(at("model", 2), **asked))
     (settings.EXPORTS_DIR / "abc").mkdir(parents=True)
     (settings.EXPORTS_DIR / "abc" / "model.safetensors").write_bytes(b"w" * 9)
     WorkUnit.objects.update(state="done", result={"sha": "abc", "bytes": 9, "dtype": "bfloat16"})
-    assert "Download the merged model" in text_of(lead.get(at("model", 2)))
+    part = text_of(lead.get(at("model", 2), **asked))
+    assert "data-finished" in part
+    assert "<html" not in part
+    page = text_of(lead.get(at("model", 2)))
+    assert "Download the merged model" in page
+    assert "base/live.js" not in page
     response = lead.get(at("model_merged", 2))
     with zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content))) as archive:
         assert archive.read("model.safetensors") == b"w" * 9

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from webapp.iterations.models import WorkUnit
+from webapp.iterations.selectors import OPEN_STATES
 from webapp.iterations.services.stages import PROMPTS_PER_EVALUATION, slices
 from webapp.iterations.services.units import evaluation_units_add
 from webapp.registry import services as registry
@@ -18,13 +19,19 @@ from webapp.registry.models import Evaluation, ModelVersion
 def evaluation_start(
     *, version: ModelVersion, split: str, prompt_ids: list[int], sampling: dict[str, Any]
 ) -> tuple[Evaluation, list[WorkUnit]]:
-    """Queue what is missing to measure ``version`` on these prompts; a finished one is returned as is."""
+    """Queue what is missing to measure ``version`` on these prompts; a finished one is returned as is, and
+    what was queued before is not queued again."""
     sha = registry.prompts_sha(prompt_ids, sampling)
     evaluation = registry.evaluation_for(
         version=version, split=split, sha=sha, sampling=sampling, size=len(prompt_ids)
     )
     if evaluation.done:
         return evaluation, []
+    asked = WorkUnit.objects.filter(
+        project=version.project_id, iteration=None, kind="evaluate", payload__evaluation_id=evaluation.pk
+    )
+    if waiting := list(asked.filter(state__in=OPEN_STATES)):
+        return evaluation, waiting
     payloads = [
         {"evaluation_id": evaluation.pk, "version_id": version.pk, "prompt_ids": part}
         for part in slices(prompt_ids, PROMPTS_PER_EVALUATION)

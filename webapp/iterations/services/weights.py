@@ -12,13 +12,13 @@ from webapp import broker
 from webapp.accounts.models import User
 from webapp.events import notify
 from webapp.iterations.models import Queue, WorkUnit
+from webapp.iterations.selectors import OPEN_STATES
 from webapp.projects.models import AuditEvent, Project
 from webapp.registry.models import ModelVersion
 from webapp.registry.selectors import RegistryError, adapter_folder
 
 INSPECT, EXPORT = "inspect", "export"
 Precision = Literal["float32", "bfloat16"]
-OPEN_STATES = (WorkUnit.State.QUEUED, WorkUnit.State.RUNNING)
 
 
 @transaction.atomic

@@ -12,10 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from loop.records import Split
 from webapp.accounts.http import SignedInRequest
-from webapp.iterations.selectors import compared_blindly
+from webapp.events import ticket_for
+from webapp.iterations.selectors import compared_blindly, measuring_of
 from webapp.iterations.services import evaluation_start
 from webapp.projects.access import project_page
 from webapp.projects.compare import words_compared
@@ -53,6 +55,7 @@ def _chosen(project: Project, versions: list[ModelVersion], a: str, b: str) -> l
     return [numbered.get(a) if a else before, numbered.get(b) if b else champion]
 
 
+@vary_on_headers("HX-Request")
 @project_page()
 @require_GET
 def compare(request: SignedInRequest, project: Project) -> HttpResponse:
@@ -72,6 +75,15 @@ def compare(request: SignedInRequest, project: Project) -> HttpResponse:
         return render(request, "registry/compare.html", {**context, "blind": True})
     pairs = pairs_of(before, after, str(split)) if before and after and before != after else []
     pair = next((p for p in pairs if p.after.prompts_sha.startswith(asked.get("list", ""))), None)
+    if before and after and before != after and pair is None:
+        measuring = measuring_of(before, after, str(split))
+        context |= {"measuring": measuring, "live_url": f"/events/{ticket_for(project_id=project.pk)}"}
+    if request.headers.get("HX-Request"):  # the part that changes while they are measured
+        measuring = context.get("measuring")
+        over = measuring is None or not measuring.moving
+        response = render(request, "registry/measuring.html", {"measuring": measuring, "over": over})
+        response["Cache-Control"] = "no-store"
+        return response
     if before and after and pair:
         named = {"a": before.number, "b": after.number, "split": split, "list": asked.get("list", "")}
         kept = urlencode({k: v for k, v in named.items() if v})

@@ -7,8 +7,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from webapp.accounts.http import SignedInRequest
+from webapp.events import ticket_for
 from webapp.iterations.selectors import weights_units
 from webapp.metrics.charts import bands
 from webapp.projects.access import project_page
@@ -50,24 +52,29 @@ def _verb(project: Project, version: ModelVersion) -> str:
     return "roll_back" if version.status == Status.RETIRED else "promote"
 
 
+@vary_on_headers("HX-Request")
 @project_page()
 @require_GET
 def model(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     version = page.version_for(project, number)
-    context = {
-        "project": project,
+    may_lead, units = at_least(project.my_role, Role.LEAD), weights_units(version)
+    context = {"project": project, "version": version, "units": units, "may_lead": may_lead}
+    if request.headers.get("HX-Request"):  # the part that changes while a worker is at its weights
+        response = render(request, "registry/version_work.html", {**context, "over": not units.moving})
+        response["Cache-Control"] = "no-store"
+        return response
+    context |= {
         "nav": "models",
-        "version": version,
+        "moving": units.moving,
+        "live_url": f"/events/{ticket_for(project_id=project.pk)}",
         "evaluations": page.evaluations_of(version),
         "promotions": page.promotions_of(project, version),
         "children": version.children.order_by("number"),
         "verb": _verb(project, version),
         "unusable": unusable(version),
-        "units": weights_units(version),
         "card": cards.body(card_facts(version)),
         "canary": page.canary_of(version),
         "note_form": NoteForm(initial={"note": version.note}),
-        "may_lead": at_least(project.my_role, Role.LEAD),
     }
     return render(request, "registry/model.html", context)
 
