@@ -29,7 +29,7 @@ class Comparison:
     unpaired: tuple[str, ...]
 
 
-def compare(before: Outcomes, after: Outcomes, *, seed: int = 0) -> Comparison:
+def compare(before: Outcomes, after: Outcomes) -> Comparison:
     """``after`` against ``before``, prompt by prompt."""
     everyone = sorted(before.keys() | after.keys())
     scored = [i for i in everyone if before.get(i) is not None and after.get(i) is not None]
@@ -37,7 +37,7 @@ def compare(before: Outcomes, after: Outcomes, *, seed: int = 0) -> Comparison:
     if not scored:
         return Comparison(None, None, None, None, None, 0, (), (), unpaired)
     a, b = [before[i] is True for i in scored], [after[i] is True for i in scored]
-    size = paired_bootstrap(a, b, seed=seed)
+    size = paired_bootstrap(a, b)
     return Comparison(
         before=sum(a) / len(a),
         after=sum(b) / len(b),

@@ -85,6 +85,9 @@ def paired_bootstrap(
 ) -> Bootstrap:
     """95 % percentile interval of the mean paired difference, resampling prompts.
 
+    Whoever shows two models side by side keeps ``seed`` as it is: the same outcomes then have the same
+    interval on every page.
+
     Raises:
         ValueError: no prompts, or the sides differ in length.
     """

@@ -47,18 +47,16 @@ class Decision:
     slices: tuple[SliceResult, ...]
 
 
-def decide(evidence: Evidence, settings: GatePart, *, seed: int = 0) -> Decision:
+def decide(evidence: Evidence, settings: GatePart) -> Decision:
     """Say promote or hold. Every reason against is listed; a promotion gives the one reason for it."""
     others = {"champion": evidence.champion, "base": evidence.base, "baseline": evidence.baseline}
     against = {
-        name: compare(outcomes, evidence.challenger, seed=seed)
+        name: compare(outcomes, evidence.challenger)
         for name, outcomes in others.items()
         if outcomes is not None
     }
     first = against["champion"]
-    guards = guarding.results(
-        evidence.guards, margin=settings.guard_tolerance, alpha=settings.guard_alpha, seed=seed
-    )
+    guards = guarding.results(evidence.guards, margin=settings.guard_tolerance, alpha=settings.guard_alpha)
     slices = slicing.results(
         evidence.slices,
         evidence.champion,

@@ -27,7 +27,7 @@ class GuardResult:
     broken: str
 
 
-def results(guards: Mapping[str, Guard], *, margin: float, alpha: float, seed: int = 0) -> list[GuardResult]:
+def results(guards: Mapping[str, Guard], *, margin: float, alpha: float) -> list[GuardResult]:
     """A guard is broken when it fell by more than ``margin``, or by less but beyond chance at ``alpha``.
 
     The classical rule, that the fall's upper bound must stay within the margin, would hold nearly everything
@@ -38,7 +38,7 @@ def results(guards: Mapping[str, Guard], *, margin: float, alpha: float, seed: i
     """
     compared, falls = [], []
     for guard in guards.values():
-        compared.append(compare(guard.champion, guard.challenger, seed=seed))
+        compared.append(compare(guard.champion, guard.challenger))
         a, b, _ = paired(guard.champion, guard.challenger)
         falls.append(fall_p_value(a, b))
     return [

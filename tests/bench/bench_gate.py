@@ -121,7 +121,7 @@ def _seed(
         engine.load_adapter(name, _trained(folder / name, some, seed, epochs))
         trained = time.perf_counter()
         after = _run(engine, solve, measured, Settings(), name, name)
-        decision = decide(_evidence(of, base, after, baseline), RECIPE.gate, seed=seed)
+        decision = decide(_evidence(of, base, after, baseline), RECIPE.gate)
         found[arm] = _shown(decision) | {
             "rows": len(some),
             "train_s": round(trained - began, 1),

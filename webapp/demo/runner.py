@@ -73,7 +73,7 @@ class Demo:
         assert now is not None
         before, after = heldout_outcomes(begun), heldout_outcomes(now)
         a, b, _ = paired(before, after)
-        test, size = mcnemar(a, b), paired_bootstrap(a, b, seed=self.seed)
+        test, size = mcnemar(a, b), paired_bootstrap(a, b)
         return {
             "from": begun.name,
             "to": now.name,

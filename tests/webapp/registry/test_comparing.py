@@ -5,12 +5,14 @@ import re
 import pytest
 from django.urls import reverse
 
+from loop.evaluate.comparison import compare
 from tests import factories as make
 from tests.stories import measured, past_make
 from webapp.iterations.models import WorkUnit
 from webapp.projects.models import Role
 from webapp.registry.comparing import counts_of, outcomes_shown, pairs_of
 from webapp.registry.models import Evaluation, EvaluationOutcome
+from webapp.registry.selectors import outcome_rows, outcomes_by_prompt
 from webapp.registry.services import model_register
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,12 @@ def test_counts_by_hand(pair):
     # two-sided: 2 * (C(8,0) + C(8,1) + C(8,2)) / 2^8 = 74 / 256
     assert counts.test.p_value == pytest.approx(74 / 256)
     assert counts.change.effect == pytest.approx(4 / 12)
+
+
+def test_the_interval_is_the_gates(pair):
+    """Of the same outcomes, in whatever order."""
+    sides = [outcomes_by_prompt(outcome_rows(side)) for side in (pair.before, pair.after)]
+    assert compare(*sides).ci95 == counts_of(pair).change.ci95
 
 
 def test_what_one_side_has_no_verdict_on_is_left_out(past, pair):

@@ -148,7 +148,7 @@ def _weighed(iteration: Iteration, part: GatePart, measured: Measured) -> Decisi
         slices=slices_of(prompts[HELDOUT]),
         tokens=(_tokens(measured, CHAMPION), _tokens(measured, CHALLENGER)),
     )
-    return gate_decide(evidence, part, seed=iteration.seed)
+    return gate_decide(evidence, part)
 
 
 def _write(iteration: Iteration, decision: Decision, measured: Measured, said: Blind | None) -> None:

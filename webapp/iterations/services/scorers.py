@@ -102,7 +102,7 @@ def decide(iteration: Iteration) -> None:
         slices=slices_of(prompt_records(ids)),
     )
     settings = part.model_copy(update={"beat_baseline": part.against_base})
-    decision = gate_decide(evidence, settings, seed=iteration.seed)
+    decision = gate_decide(evidence, settings)
     promote, reasons = _verdict(iteration, decision)
     where = slice_shown(iteration)
     if where["exhausted"]:
