@@ -244,5 +244,5 @@ def test_the_decision_says_who_picked(workers, project, client):
     assert (pair.before.model_version, pair.after.model_version) == (blind, iteration.challenger)
     client.force_login(make.member_make(project, "lead"))
     page = client.get(reverse("iteration", args=[project.slug, iteration.number])).content.decode()
-    assert "Of 4 samples of" in page
+    assert "Each side picked one of 4 samples" in page
     assert "No scorer: the first sample" in page
