@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 from pydantic import ValidationError
 
+from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import FinetunePart, heeded_by
 from loop.stages import Status
 from webapp.curate.models import DatasetVersion
@@ -356,7 +357,10 @@ WORDS = {
     "trained": gettext_noop("learned"),
     "masked": gettext_noop("masked"),
     "end": gettext_noop("end"),
+    "good": gettext_noop("+ good"),
+    "wrong": gettext_noop("− wrong"),
 }
+STEP_MARKS = {"good", "wrong", "partly"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +378,8 @@ class Shown:
 
     rows: list[ShownRow]
     dropped: list[tuple[str, int]]
-    ends_trained: int
+    ends_trained: int | None  # None: a scorer, which writes nothing that could end
+    steps: bool  # the labels of steps are what is learned
     refusal: str
 
 
@@ -390,9 +395,23 @@ def shown_of(preview: WorkUnit | None) -> Shown | None:
             row.get("side", "") if pairs else "",
             row["tokens"],
             row.get("weight", 1.0),
-            [(text, use, _(WORDS.get(use, use))) for text, use in row["pieces"]],
+            [(text, *_marked(use)) for text, use in row["pieces"]],
         )
         for row in result.get("rows", [])
     ]
     dropped = sorted(result.get("dropped", {}).items(), key=lambda item: (-item[1], item[0]))
-    return Shown(rows, dropped, result.get("ends_trained", 0), not_startable(preview))
+    objective = OBJECTIVES[preview.payload["finetune"]["objective"]]
+    return Shown(
+        rows,
+        dropped,
+        result.get("ends_trained", 0) if objective.gives == "policy" else None,
+        any(use in STEP_MARKS for row in rows for _text, use, _word in row.pieces),
+        not_startable(preview),
+    )
+
+
+def _marked(use: str) -> tuple[str, str]:
+    """What marks a passage and the word for it; a step's label may be a chance, as "0.60"."""
+    if use in WORDS:
+        return use, _(WORDS[use])
+    return "partly", _("± {percent} % good").format(percent=round(100 * float(use)))

@@ -28,7 +28,8 @@ def trained_spans(
     Returns ``rows`` (one entry per side: kind, side, pieces of (text, mark), tokens, weight), ``dropped`` by
     reason, ``trained`` (rows left), ``ends_trained`` and ``refusal``: why the run would be refused, or "".
     Marks: "context" is read, "trained" learned, "masked" inside the answer but not learned, "end" the learned
-    end token.
+    end token; where a process reward model learns a step's label, that label: "good", "wrong" or, between
+    them, the chance of good with two decimals.
 
     Raises:
         FileNotFoundError: there is no such base.
@@ -62,7 +63,7 @@ def trained_spans(
                     "row": number,
                     "kind": row.kind.value,
                     "side": side,
-                    "pieces": pieces(tokens, ids, learned, context),
+                    "pieces": pieces(tokens, ids, learned, context, found.get("chances")),
                     "tokens": len(ids),
                     "weight": round(float(found.get("weight", 1.0)), 4),
                 }
@@ -96,12 +97,18 @@ def sides(row: dict[str, Any]) -> Iterator[Marked]:
 
 
 def pieces(
-    tokens: ChatTokens, ids: Sequence[int], learned: Sequence[bool], context: int
+    tokens: ChatTokens,
+    ids: Sequence[int],
+    learned: Sequence[bool],
+    context: int,
+    chances: Sequence[float] | None = None,
 ) -> list[tuple[str, str]]:
     """The decoded text of ``ids``, special tokens written out, in runs of one mark. Their texts together are
     the whole text: a character that several tokens make stands where its last one is."""
     marks = [
-        ("end" if token in tokens.end_ids else "trained")
+        _label(chances[i])
+        if learns and chances is not None
+        else ("end" if token in tokens.end_ids else "trained")
         if learns
         else "context"
         if i < context
@@ -119,6 +126,10 @@ def pieces(
             written = text
         start = end
     return out
+
+
+def _label(chance: float) -> str:
+    return {0.0: "wrong", 1.0: "good"}.get(chance, f"{chance:.2f}")
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

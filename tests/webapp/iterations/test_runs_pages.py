@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from loop.recipe import FinetunePart
@@ -241,6 +242,7 @@ def test_from_settings_by_way_of_the_preview_to_a_run(client, past, settings_in)
     assert '<span class="span trained"><span class="span-sign">learned</span>4</span>' in shown
     assert "&lt;2 + 2&gt;" in shown
     assert "2 too long" in shown
+    assert "Rows that learn to end" in shown
 
     changed = client.post(address, {**settings_in, "epochs": "4", "preview": preview.pk, "do": "start"})
     assert "have no preview yet" in text_of(changed)
@@ -249,6 +251,24 @@ def test_from_settings_by_way_of_the_preview_to_a_run(client, past, settings_in)
     assert started["Location"] == at(past, "run", unit.pk)
     assert (unit.payload["seed"], unit.payload["finetune"]["learning_rate"]) == (5, 0.002)
     assert unit.asked_by == past.lead
+
+
+def test_a_step_shows_the_label_it_learns_and_a_scorer_no_end(client, past):
+    unit = preview_start(
+        project=past.project, dataset=dataset_make(past.project), finetune=FinetunePart(), by=past.lead
+    )
+    unit.payload["finetune"]["objective"] = "prm"
+    pieces = [["2", "context"], ["+2", "good"], ["=5", "wrong"], ["!", "0.38"]]
+    rows = [{"kind": "step_labels", "tokens": 9, "side": "chosen", "pieces": pieces}]
+    unit.state, unit.result = "done", {"rows": rows, "ends_trained": 0}
+    shown = page.shown_of(unit)
+    assert shown.rows[0].pieces[1:] == [
+        ("+2", "good", "+ good"), ("=5", "wrong", "− wrong"), ("!", "partly", "± 38 % good"),
+    ]  # fmt: skip
+    text = render_to_string("runs/spans.html", {"shown": shown})
+    assert '<span class="span wrong"><span class="span-sign">− wrong</span>=5</span>' in text
+    assert "Rows that learn to end" not in text
+    assert "the end token, learned" not in text
 
 
 def test_what_would_train_no_end_is_refused_before_the_start(client, past, settings_in):

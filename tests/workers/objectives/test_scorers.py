@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -175,7 +176,6 @@ def test_labels_stand_on_the_token_that_completes_their_step(step_trainer: Any, 
     [({"steps": ((999, 1.0),)}, "do not all lie"), ({"steps": ((3, 1.5),)}, "within 0 and 1")],
 )
 def test_a_label_that_cannot_be(change: dict[str, Any], says: str, llama: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
 
     rows = [replace(labelled(1)[0], **change)]
     with pytest.raises(ValueError, match=says):
@@ -253,14 +253,19 @@ def test_a_preview_marks_where_a_scorer_is_read(llama: Path) -> None:
     from loop.recipe import FinetunePart
     from workers.trainers.preview import trained_spans
 
-    def marked(rows: list[TrainRow], objective: str) -> list[list[str]]:
+    def marked(rows: list[TrainRow], objective: str) -> list[list[tuple[str, str]]]:
         part = FinetunePart.model_validate({"objective": objective})
         shown = trained_spans(rows, part, str(llama), 1)
         assert (shown["refusal"], shown["trained"]) == ("", len(rows))
         return [
-            [text for text, mark in entry["pieces"] if mark in ("trained", "end")] for entry in shown["rows"]
+            [(text, mark) for text, mark in entry["pieces"] if mark not in ("context", "masked")]
+            for entry in shown["rows"]
         ]
 
-    assert marked(pairs(1), "reward") == [["<|im_end|>"], ["<|im_end|>"]]
+    assert marked(pairs(1), "reward") == [[("<|im_end|>", "end")]] * 2
     (read,) = marked(labelled(1), "prm")
-    assert [text[-1] for text in read] == ["4", "!"]
+    assert [(text[-1], mark) for text, mark in read] == [("4", "good"), ("!", "wrong")]
+    (row,) = labelled(1)
+    unsure = replace(row, steps=(row.steps[0], (row.steps[1][0], 0.375)))
+    (read,) = marked([unsure], "prm")
+    assert [(text[-1], mark) for text, mark in read] == [("4", "good"), ("!", "0.38")]
