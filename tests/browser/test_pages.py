@@ -10,6 +10,7 @@ from tests import factories as make
 from tests.stories import past_make
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.projects.models import Role
+from webapp.registry.services import model_register
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -142,6 +143,33 @@ def test_a_running_iteration_refreshes_itself_and_ends_by_itself(page, live_serv
     Iteration.objects.filter(pk=iteration.pk).update(stage="done", status="done")
     page.clock.run_for(6000)
     expect(page.locator("[data-live]")).to_have_count(0)
+
+
+def test_a_model_page_follows_a_merge_to_its_download(page, live_server, past):
+    payload = {"version_id": past.better.pk, "dtype": "float32"}
+    unit = WorkUnit.objects.create(
+        project=past.project, stage="done", kind="export", queue="light", payload=payload
+    )
+    page.clock.install()
+    page.goto(f"{live_server.url}/projects/here/models/2/")
+    expect(page.get_by_text("A worker merges base and adapter")).to_be_visible()
+    WorkUnit.objects.filter(pk=unit.pk).update(
+        state="done", result={"sha": "abc", "bytes": 9, "dtype": "float32"}
+    )
+    page.clock.run_for(6000)
+    expect(page.get_by_role("link", name="Download the merged model")).to_be_visible()
+
+
+def test_a_comparison_follows_its_measuring(page, live_server, past, axe):
+    other = model_register(project=past.project, parent=past.base)
+    page.clock.install()
+    page.goto(f"{live_server.url}/projects/here/models/compare/?a=2&b={other.number}")
+    page.get_by_role("button", name="Measure both on the same prompts").click()
+    expect(page.get_by_role("heading", name="Both are being measured")).to_be_visible()
+    assert axe(page) == []
+    WorkUnit.objects.filter(kind="evaluate", iteration=None).update(state="failed", error="No room.")
+    page.clock.run_for(6000)
+    expect(page.get_by_role("alert")).to_contain_text("No room.")
 
 
 def test_import_by_upload(page, live_server, past, tmp_path):
