@@ -81,4 +81,4 @@ def test_pages_are_accessible_in_both_themes_and_widths_and_say_what_is_typed(
     page.get_by_label("Name").fill("Mondays")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Mondays")).to_be_visible()
-    expect(page.get_by_text("The schedule is made and on.")).to_be_visible()
+    expect(page.get_by_text("The schedule is created and switched on.")).to_be_visible()
