@@ -14,7 +14,9 @@ USUAL = [Event.PROMOTED.value, Event.HELD.value, Event.FAILED.value]
 class ChannelForm(forms.Form):
     kind = forms.ChoiceField(label=_("By"), choices=Channel.Kind.choices, widget=forms.RadioSelect)
     target = forms.CharField(
-        label=_("Address"), max_length=500, help_text=_("An email address, or the address of a webhook: https://…")
+        label=_("Address"),
+        max_length=500,
+        help_text=_("An email address, or the address of a webhook: https://…"),
     )
     events = forms.MultipleChoiceField(
         label=_("When"), choices=ASKED_FOR, widget=forms.CheckboxSelectMultiple, required=False
