@@ -21,24 +21,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from loop.curate import Material, shuffle_verdicts
+from loop.curate.samples import accepted_samples
+from loop.domains.arithmetic.generate import project_prompts
+from loop.evaluate.outcomes import outcome_of
+from loop.evaluate.shots import Candidate, choose
+from loop.evaluate.solve import Settings, solve
+from loop.finetune.job import TrainJob
+from loop.methods import rest_em
+from loop.promote import Decision, Evidence, Guard, decide, slices_of
+from loop.recipe import FinetunePart, recipe_named
+from loop.records import Prompt, Split, Trace, TrainRow
+from loop.runtime import run_method
+from workers.engines.transformers_engine import TransformersEngine
+from workers.seed.data import TERSE
+from workers.trainers.rows import dump_rows
 
-from loop.curate import Material, shuffle_verdicts  # noqa: E402
-from loop.curate.samples import accepted_samples  # noqa: E402
-from loop.domains.arithmetic.generate import project_prompts  # noqa: E402
-from loop.evaluate.outcomes import outcome_of  # noqa: E402
-from loop.evaluate.shots import Candidate, choose  # noqa: E402
-from loop.evaluate.solve import Settings, solve  # noqa: E402
-from loop.finetune.job import TrainJob  # noqa: E402
-from loop.methods import rest_em  # noqa: E402
-from loop.promote import Decision, Evidence, Guard, decide, slices_of  # noqa: E402
-from loop.recipe import FinetunePart, recipe_named  # noqa: E402
-from loop.records import Prompt, Split, Trace, TrainRow  # noqa: E402
-from loop.runtime import run_method  # noqa: E402
-from workers.engines.transformers_engine import TransformersEngine  # noqa: E402
-from workers.seed.data import TERSE  # noqa: E402
-from workers.trainers.rows import dump_rows  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 BASE = ROOT / "workers" / "seed" / "model"
 RECIPE = recipe_named("rest-em")

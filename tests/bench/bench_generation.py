@@ -1,6 +1,6 @@
 """Batched generation against two naive loops, on the seed model, in one run.
 
-``./run bench`` (or ``python tests/bench/bench_generation.py``). ``one_by_one`` samples one answer at a time
+``./run bench`` (``python -m tests.bench.bench_generation``). ``one_by_one`` samples one answer at a time
 with ``model.generate``; ``by_prompt`` one prompt at a time, its samples together. All at temperature 1 with
 the same limits. Ratios of one run are what counts; absolute speeds belong to the machine and its other users.
 """
@@ -10,18 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from loop.domains.arithmetic.generate import generate
+from loop.model import GenerateRequest
+from loop.records import Sampling, Split
+from workers.engines.transformers_engine import TransformersEngine
+from workers.seed.data import TERSE
 
-from loop.domains.arithmetic.generate import generate  # noqa: E402
-from loop.model import GenerateRequest  # noqa: E402
-from loop.records import Sampling, Split  # noqa: E402
-from workers.engines.transformers_engine import TransformersEngine  # noqa: E402
-from workers.seed.data import TERSE  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 MAX_NEW_TOKENS = 110
 

@@ -22,21 +22,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from loop.curate import Material, curate, shuffle_verdicts  # noqa: E402
-from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps  # noqa: E402
-from loop.domains.arithmetic.generate import project_prompts  # noqa: E402
-from loop.evaluate import accuracy, mcnemar, outcome_of, paired, paired_bootstrap  # noqa: E402
-from loop.evaluate.solve import Settings as SolveSettings  # noqa: E402
-from loop.evaluate.solve import solve  # noqa: E402
-from loop.finetune.job import TrainJob  # noqa: E402
-from loop.finetune.objectives import OBJECTIVES  # noqa: E402
-from loop.methods import rest_em  # noqa: E402
-from loop.model import RewardRequest  # noqa: E402
-from loop.recipe import CuratePart, FinetunePart  # noqa: E402
-from loop.records import (  # noqa: E402
+from loop.curate import Material, curate, shuffle_verdicts
+from loop.domains.arithmetic.annotator import annotate_preference, annotate_steps
+from loop.domains.arithmetic.generate import project_prompts
+from loop.evaluate import accuracy, mcnemar, outcome_of, paired, paired_bootstrap
+from loop.evaluate.solve import Settings as SolveSettings
+from loop.evaluate.solve import solve
+from loop.finetune.job import TrainJob
+from loop.finetune.objectives import OBJECTIVES
+from loop.methods import rest_em
+from loop.model import RewardRequest
+from loop.recipe import CuratePart, FinetunePart
+from loop.records import (
     Author,
     Critique,
     Preference,
@@ -46,12 +43,14 @@ from loop.records import (  # noqa: E402
     Split,
     Trace,
 )
-from loop.runtime import run_method  # noqa: E402
-from loop.sample.backtrack import Settings as BacktrackSettings  # noqa: E402
-from loop.sample.backtrack import backtrack  # noqa: E402
-from workers.engines.transformers_engine import TransformersEngine  # noqa: E402
-from workers.seed.data import TERSE  # noqa: E402
-from workers.trainers.rows import dump_rows  # noqa: E402
+from loop.runtime import run_method
+from loop.sample.backtrack import Settings as BacktrackSettings
+from loop.sample.backtrack import backtrack
+from workers.engines.transformers_engine import TransformersEngine
+from workers.seed.data import TERSE
+from workers.trainers.rows import dump_rows
+
+ROOT = Path(__file__).parents[2]
 
 BASE = ROOT / "workers" / "seed" / "model"
 ERRORS = 0.05

@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,27 +23,26 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from workers.engines.memory import share_the_cpu  # noqa: E402
+from workers.engines.memory import share_the_cpu
 
 share_the_cpu()
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import torch  # noqa: E402
-from datasets import Dataset  # noqa: E402
-from peft import LoraConfig  # noqa: E402
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback  # noqa: E402
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 
-from loop.finetune.job import TrainJob  # noqa: E402
-from loop.recipe import FinetunePart  # noqa: E402
-from loop.records import Message, RowKind, TrainRow  # noqa: E402
-from workers.trainers.flops import EXTRA_FORWARDS, flops_per_token, matrix_parameters  # noqa: E402
-from workers.trainers.progress import Progress  # noqa: E402
-from workers.trainers.rows import dump_rows  # noqa: E402
-from workers.trainers.train import Run  # noqa: E402
+from loop.finetune.job import TrainJob
+from loop.recipe import FinetunePart
+from loop.records import Message, RowKind, TrainRow
+from workers.trainers.flops import EXTRA_FORWARDS, flops_per_token, matrix_parameters
+from workers.trainers.progress import Progress
+from workers.trainers.rows import dump_rows
+from workers.trainers.train import Run
+
+ROOT = Path(__file__).parents[2]
 
 SEED_MODEL = ROOT / "workers" / "seed" / "model"
 Side = Callable[[], dict[str, float]]
