@@ -25,6 +25,7 @@ from typing import Any
 
 from workers.engines.memory import share_the_cpu
 
+# ruff: noqa: E402  (threads, and that nothing is fetched, are settled before torch is imported)
 share_the_cpu()
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
