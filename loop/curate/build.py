@@ -16,7 +16,7 @@ from loop.curate.prompt_rows import prompt_rows
 from loop.curate.samples import accepted_samples
 from loop.curate.trajectories import corrected_trajectories
 from loop.dialects import Dialect
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import RowKind
 
 

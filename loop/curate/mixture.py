@@ -16,7 +16,7 @@ from math import floor
 from typing import Any, NamedTuple
 
 from loop.curate.staleness import age_name
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 
 REPLAYED = "replayed"
 REST = ""  # the sources that ``shares`` does not name, together

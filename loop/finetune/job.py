@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 
 
 class TrainJob(BaseModel):

@@ -16,7 +16,7 @@ from loop.promote import slices as slicing
 from loop.promote.blind import Blind
 from loop.promote.guards import Guard, GuardResult
 from loop.promote.slices import Slice, SliceResult
-from loop.recipe import GatePart
+from loop.recipe_parts import GatePart
 
 
 @dataclass(frozen=True, slots=True)

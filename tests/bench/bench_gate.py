@@ -30,7 +30,8 @@ from loop.evaluate.solve import Settings, solve
 from loop.finetune.job import TrainJob
 from loop.methods import rest_em
 from loop.promote import Decision, Evidence, Guard, decide, slices_of
-from loop.recipe import FinetunePart, recipe_named
+from loop.recipe import recipe_named
+from loop.recipe_parts import FinetunePart
 from loop.records import Prompt, Split, Trace, TrainRow
 from loop.runtime import run_method
 from workers.engines.transformers_engine import TransformersEngine

@@ -32,7 +32,7 @@ from loop.finetune.job import TrainJob
 from loop.finetune.objectives import OBJECTIVES
 from loop.methods import rest_em
 from loop.model import RewardRequest
-from loop.recipe import CuratePart, FinetunePart
+from loop.recipe_parts import CuratePart, FinetunePart
 from loop.records import (
     Author,
     Critique,

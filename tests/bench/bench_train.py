@@ -36,7 +36,7 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 
 from loop.finetune.job import TrainJob
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 from workers.trainers.flops import EXTRA_FORWARDS, flops_per_token, matrix_parameters
 from workers.trainers.progress import Progress

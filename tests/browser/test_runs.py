@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from tests.stories import past_make
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import RunPoint, WorkUnit

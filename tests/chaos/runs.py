@@ -43,7 +43,7 @@ def prepare():
 
 
 def start(version=None):
-    from loop.recipe import FinetunePart
+    from loop.recipe_parts import FinetunePart
     from webapp.iterations.services import run_start
     from webapp.projects.models import Project
 

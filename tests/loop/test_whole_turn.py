@@ -19,7 +19,8 @@ from loop.domains.arithmetic.check import judge, solve_from
 from loop.domains.arithmetic.generate import generate
 from loop.domains.arithmetic.mistakes import plant
 from loop.model import GenerateRequest, RewardRequest, Scorer
-from loop.recipe import CuratePart, Recipe, method_named, recipes
+from loop.recipe import Recipe, method_named, recipes
+from loop.recipe_parts import CuratePart
 from loop.records import (
     PAIR_KINDS,
     Author,

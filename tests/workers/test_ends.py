@@ -33,7 +33,7 @@ def test_a_template_that_rewrites_the_prompt_once_it_is_answered(tmp_path: Path)
 def test_rows_whose_every_end_is_left_out(llama: Path, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    from loop.recipe import FinetunePart
+    from loop.recipe_parts import FinetunePart
     from workers.engines.tokens import ChatTokens
     from workers.trainers.encode import IGNORED, encode_sft
     from workers.trainers.ends import refuse_endless, trained_ids

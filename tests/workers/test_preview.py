@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 from tests.workers.tiny import make_model
 from tests.workers.training import sft_rows

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from tests import factories as make
 from tests.workers.training import sft_rows
 from webapp.curate.models import Example

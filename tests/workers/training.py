@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.finetune.job import TrainJob
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 from workers.trainers.rows import dump_rows
 

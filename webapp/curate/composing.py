@@ -14,7 +14,7 @@ from django.db.models import Count, Max, QuerySet
 from loop.curate.leakage import HeldOut
 from loop.curate.mixture import LEAKED, Mixture, Row, mixture
 from loop.curate.staleness import Champions
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import Split
 from webapp.curate.models import Example, Writer
 from webapp.projects.models import Project, Prompt

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from pydantic import ValidationError
 
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import RowKind
 from webapp.curate.listing import SOURCES
 from webapp.curate.models import Example

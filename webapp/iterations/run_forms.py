@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 from loop.finetune.objectives import OBJECTIVES, Objective
-from loop.recipe import FinetunePart, meant_for
+from loop.recipe_parts import FinetunePart, meant_for
 from loop.records import RowKind
 from webapp.curate.models import DatasetVersion
 from webapp.projects.models import Project

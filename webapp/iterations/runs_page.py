@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop, ngettext
 from pydantic import ValidationError
 
 from loop.finetune.objectives import OBJECTIVES
-from loop.recipe import FinetunePart, heeded_by
+from loop.recipe_parts import FinetunePart, heeded_by
 from loop.stages import Status
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import RunPoint, WorkUnit

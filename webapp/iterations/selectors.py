@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from loop.recipe import FinetunePart, Recipe, recipe_parse
+from loop.recipe import Recipe, recipe_parse
+from loop.recipe_parts import FinetunePart
 from loop.stages import Stage, Status
 from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_progress

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from loop.recipe import FinetunePart, heeded_by
+from loop.recipe_parts import FinetunePart, heeded_by
 
 Facts = Mapping[str, Any]
 ROLES = {

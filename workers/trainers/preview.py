@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.hashes import model_folder
 from workers.engines.tokens import ChatTokens, generation_settings, model_end_ids

@@ -28,7 +28,7 @@ from loop.curate.material import SAME
 from loop.curate.samples import CUT, REPEAT
 from loop.curate.trajectories import NO_CORRECTION
 from loop.dialects.chat import Chat
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import (
     Author,
     Critique,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from loop.curate import mixture as mix
 from loop.curate.mixture import Row, apportion, mixture
 from loop.curate.staleness import Champions
-from loop.recipe import CuratePart, RecipeError, recipe_parse
+from loop.recipe import RecipeError, recipe_parse
+from loop.recipe_parts import CuratePart
 
 SOURCES = ("verifier", "self_verdict", "people", "scorer")
 

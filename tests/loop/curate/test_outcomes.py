@@ -5,7 +5,7 @@ from dataclasses import replace
 from loop.curate import Material, curate, funnel, outcome_rows, partial_rows, shuffle_verdicts
 from loop.curate.partials import NOTHING_GOOD
 from loop.curate.samples import CUT, REPEAT
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import Mark, Origin, RowKind, Score
 from tests.loop.curate.test_curate import (
     BAD,

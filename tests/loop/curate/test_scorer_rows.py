@@ -9,7 +9,7 @@ from loop.curate.pairs import preference_pairs
 from loop.curate.prompt_rows import NO_CHECKER
 from loop.dialects.chat import Chat
 from loop.dialects.terse import Terse
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import (
     Author,
     Critique,

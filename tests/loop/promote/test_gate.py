@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from loop.promote import Evidence, Guard, blind_result, decide, with_blind
 from loop.promote.slices import Slice
-from loop.recipe import GatePart
+from loop.recipe_parts import GatePart
 
 GATE = GatePart(min_prompts=20, min_effect=0.02, alpha=0.05, guard_tolerance=0.05)
 

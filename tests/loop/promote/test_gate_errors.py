@@ -9,7 +9,7 @@ import pytest
 from loop.evaluate.paired import paired_bootstrap
 from loop.promote import Evidence, Guard, decide
 from loop.promote.slices import Slice
-from loop.recipe import GatePart
+from loop.recipe_parts import GatePart
 
 N, PROBE = 600, 100
 GATE = GatePart(min_effect=0.01)

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.curate import mixture as mix
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from tests import factories as make
 from tests.webapp.curate.support import example_make
 from webapp.curate.composing import REJECTED, ages_of, compose

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from loop.dialects import dialect_named
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from tests import factories as make
 from webapp.annotate import services
 from webapp.curate.models import Example

@@ -7,7 +7,7 @@ import pytest
 from loop.curate import shuffle_verdicts
 from loop.dialects import dialect_named
 from loop.domains.arithmetic.check import judge
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import Author
 from tests.webapp.iterations import support
 from webapp.annotate.models import Annotation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 from tests import factories as make
 from tests.webapp.iterations import support

@@ -8,7 +8,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from tests import factories as make
 from tests.stories import past_make
 from webapp.curate.models import DatasetVersion

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.recipe import AnnotatePart
+from loop.recipe_parts import AnnotatePart
 from tests import factories as make
 from tests.webapp.iterations import support
 from webapp.annotate.askable import ElementMean, askables

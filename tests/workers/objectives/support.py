@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, RowKind, TrainRow
 
 QUESTION = (Message("user", "What is 3 + 4?"),)

@@ -183,7 +183,7 @@ def test_a_label_that_cannot_be(change: dict[str, Any], says: str, llama: Path, 
 
 
 def test_rows_without_labels_and_too_long_ones_are_counted(llama: Path, tmp_path: Path) -> None:
-    from loop.recipe import FinetunePart
+    from loop.recipe_parts import FinetunePart
     from workers.trainers.objectives import prm
 
     good, bare = labelled(1)[0], TrainRow(RowKind.STEP_LABELS, "p", question(1), "x")
@@ -250,7 +250,7 @@ def test_a_scorer_starts_from_a_policy_and_goes_on_from_a_scorer(llama: Path, tm
 
 
 def test_a_preview_marks_where_a_scorer_is_read(llama: Path) -> None:
-    from loop.recipe import FinetunePart
+    from loop.recipe_parts import FinetunePart
     from workers.trainers.preview import trained_spans
 
     def marked(rows: list[TrainRow], objective: str) -> list[list[tuple[str, str]]]:

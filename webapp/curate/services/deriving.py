@@ -14,7 +14,7 @@ from django.db import transaction
 from loop.curate import Candidate, Material, curate, funnel, in_order
 from loop.curate.sameness import text_sha
 from loop.dialects import Dialect
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import Origin, RowKind, TrainRow
 from webapp.annotate.models import Annotation
 from webapp.curate.models import Example, Writer

@@ -10,7 +10,7 @@ from loop.evaluate.comparison import Outcomes
 from loop.promote import Blind, Decision, Evidence, Guard, slices_of, with_blind
 from loop.promote import decide as gate_decide
 from loop.prompts.tags import unanswerable
-from loop.recipe import GatePart
+from loop.recipe_parts import GatePart
 from loop.records import Prompt, Split, Verdict
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.iterations.selectors import recipe_of

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from loop.finetune.objectives import OBJECTIVES
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import RowKind
 from loop.stages import OPEN, Stage, Status
 from webapp import broker

@@ -11,7 +11,7 @@ from django.db.models.functions import MD5
 
 from loop.annotate.order import Askable, choose, with_control
 from loop.annotate.variance import Said, disagreement, telling_pair
-from loop.recipe import AnnotatePart
+from loop.recipe_parts import AnnotatePart
 from loop.records import Origin, Split, Verdict
 from webapp.annotate.askable import askables, critiques_said
 from webapp.iterations.models import Iteration

@@ -21,7 +21,7 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 
 
 @dataclass(frozen=True)

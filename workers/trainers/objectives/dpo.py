@@ -15,7 +15,7 @@ from torch.nn.functional import logsigmoid
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.tokens import ChatTokens
 from workers.trainers.checkpoints import AtomicCheckpoints

@@ -20,7 +20,7 @@ from trl import GRPOConfig, GRPOTrainer
 from loop.dialects import Dialect, dialect_named
 from loop.evaluate.outcomes import outcome_of
 from loop.model import Completion
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import Message, Prompt, TrainRow
 from loop.sample import response_from
 from loop.verify import check

@@ -16,7 +16,7 @@ from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.tokens import ChatTokens
 from workers.trainers.checkpoints import AtomicCheckpoints

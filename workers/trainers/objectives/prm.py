@@ -13,7 +13,7 @@ from peft import get_peft_model
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import TrainingArguments
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.tokens import ChatTokens
 from workers.trainers.checkpoints import AtomicCheckpoints

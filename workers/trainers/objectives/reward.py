@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from trl import RewardConfig, RewardTrainer
 from trl.trainer.reward_trainer import DataCollatorForPreference
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.tokens import ChatTokens
 from workers.trainers.checkpoints import AtomicCheckpoints

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from trl import SFTConfig, SFTTrainer
 
-from loop.recipe import FinetunePart
+from loop.recipe_parts import FinetunePart
 from loop.records import TrainRow
 from workers.engines.tokens import ChatTokens
 from workers.trainers.checkpoints import AtomicCheckpoints

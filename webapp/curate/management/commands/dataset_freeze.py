@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pydantic import ValidationError
 
-from loop.recipe import CuratePart
+from loop.recipe_parts import CuratePart
 from loop.records import RowKind
 from webapp.curate.composing import compose
 from webapp.curate.models import Example
