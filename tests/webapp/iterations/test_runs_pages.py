@@ -12,6 +12,7 @@ from loop.recipe_parts import FinetunePart
 from tests import factories as make
 from tests.stories import past_make
 from webapp.curate.models import DatasetVersion
+from webapp.iterations import preview_page
 from webapp.iterations import runs_page as page
 from webapp.iterations.models import RunPoint, WorkUnit
 from webapp.iterations.run_forms import RunForm
@@ -261,7 +262,7 @@ def test_a_step_shows_the_label_it_learns_and_a_scorer_no_end(client, past):
     pieces = [["2", "context"], ["+2", "good"], ["=5", "wrong"], ["!", "0.38"]]
     rows = [{"kind": "step_labels", "tokens": 9, "side": "chosen", "pieces": pieces}]
     unit.state, unit.result = "done", {"rows": rows, "ends_trained": 0}
-    shown = page.shown_of(unit)
+    shown = preview_page.shown_of(unit)
     assert shown.rows[0].pieces[1:] == [
         ("+2", "good", "+ good"), ("=5", "wrong", "− wrong"), ("!", "partly", "± 38 % good"),
     ]  # fmt: skip
@@ -306,5 +307,5 @@ def test_a_failed_preview_says_why(past):
         project=past.project, dataset=dataset_make(past.project), finetune=FinetunePart(), by=past.lead
     )
     unit.state, unit.error = "failed", "ValueError: no chat template"
-    assert page.not_startable(unit).endswith("ValueError: no chat template")
-    assert page.shown_of(unit).rows == []
+    assert preview_page.not_startable(unit).endswith("ValueError: no chat template")
+    assert preview_page.shown_of(unit).rows == []

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.accounts.http import SignedInRequest
 from webapp.curate.models import DatasetVersion
 from webapp.events import ticket_for
+from webapp.iterations import preview_page
 from webapp.iterations import runs_page as page
 from webapp.iterations.models import WorkUnit
 from webapp.iterations.run_forms import RunForm, kinds_of
@@ -160,8 +161,8 @@ def new(request: SignedInRequest, project: Project) -> HttpResponse:
 
     The settings and the preview are in the address, so that it all works by plain reloads.
     """
-    datasets = page.datasets_of(project)
-    dataset = page.dataset_named(datasets, request.GET.get("dataset"))
+    datasets = preview_page.datasets_of(project)
+    dataset = preview_page.dataset_named(datasets, request.GET.get("dataset"))
     context: dict[str, Any] = {
         "project": project,
         "nav": "runs",
@@ -171,17 +172,22 @@ def new(request: SignedInRequest, project: Project) -> HttpResponse:
     if dataset is None:
         return render(request, "runs/new.html", context, status=404 if request.GET.get("dataset") else 200)
     filled = request.POST if request.method == "POST" else request.GET if "objective" in request.GET else None
-    form = RunForm(filled, project=project, dataset=dataset, initial=page.settings_before(dataset))
-    preview = page.preview_for(project, filled.get("preview") if filled is not None else None)
+    form = RunForm(filled, project=project, dataset=dataset, initial=preview_page.settings_before(dataset))
+    preview = preview_page.preview_for(project, filled.get("preview") if filled is not None else None)
     if filled is not None and form.is_valid():
-        fits = preview is not None and page.preview_fits(preview, dataset, form.finetune)
+        fits = preview is not None and preview_page.preview_fits(preview, dataset, form.finetune)
         preview = preview if fits else None
         if request.method == "POST" and (answer := _started(request, project, dataset, form, preview)):
             return answer
     else:
         preview = None
-    context |= {"form": form, "kinds": kinds_of(dataset), "preview": preview, "shown": page.shown_of(preview)}
-    if preview is not None and page.under_way(preview):
+    context |= {
+        "form": form,
+        "kinds": kinds_of(dataset),
+        "preview": preview,
+        "shown": preview_page.shown_of(preview),
+    }
+    if preview is not None and preview_page.under_way(preview):
         context["live_url"] = f"/events/{ticket_for(project_id=project.pk)}"
     return render(request, "runs/new.html", context, status=422 if form.errors else 200)
 
@@ -200,7 +206,7 @@ def _started(
                 project=project, dataset=dataset, finetune=form.finetune, by=request.user
             )
             return redirect(_address(request, dataset, made) + "#preview")
-        if why := page.not_startable(preview):
+        if why := preview_page.not_startable(preview):
             form.add_error(None, why)
             return None
         unit = services.run_start(
@@ -231,8 +237,8 @@ def _address(request: SignedInRequest, dataset: DatasetVersion, preview: WorkUni
 @require_GET
 def preview_live(request: SignedInRequest, project: Project, pk: int) -> HttpResponse:
     """Where a preview stands, while it is made."""
-    preview = page.preview_for(project, str(pk))
+    preview = preview_page.preview_for(project, str(pk))
     if preview is None:
         raise Http404(f"{project} has no preview {pk}.")
-    over = not page.under_way(preview)
+    over = not preview_page.under_way(preview)
     return _fresh(request, "runs/preview_wait.html", {"project": project, "preview": preview, "over": over})
