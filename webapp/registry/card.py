@@ -169,7 +169,7 @@ def _training(facts: Facts) -> str:
     rows += [
         (NAMED.get(k, k.replace("_", " ")), _value(training[k])) for k in plain if training.get(k) is not None
     ]
-    text = _table(("what", "value"), rows)
+    text = _table(("what", "value"), rows) if rows else ""
     if finetune := training.get("finetune"):
         text += "\n\nSettings: " + _inline(_heeded(finetune, training.get("objective"))) + "."
     if dropped := training.get("dropped"):
@@ -241,7 +241,7 @@ def limits(facts: Facts) -> list[str]:
     found = []
     if domains := facts.get("domains"):
         found.append(
-            f"Measured and trained on prompts of {_listed(domains)} only; of anything else nothing is known."
+            f"This project knows it on prompts of {_listed(domains)} only; of anything else it says nothing."
         )
     held = [m for m in facts.get("measurements", ()) if m["split"] == "heldout"]
     if not held:

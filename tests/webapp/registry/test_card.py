@@ -11,6 +11,7 @@ from webapp.registry.card import body, card, limits
 from webapp.registry.facts import base_name, card_facts
 from webapp.registry.models import ModelVersion
 from webapp.registry.page import version_for
+from webapp.registry.services import base_register
 
 FACTS = {
     "name": "p-v3",
@@ -132,3 +133,12 @@ def test_facts_of_a_real_past(django_assert_max_num_queries):
     held = ModelVersion.objects.get(project=past.project, number=4)
     assert "The gate promoted" not in card(card_facts(held))
     assert reverse("model", args=[past.project.slug, 4])
+
+
+@pytest.mark.django_db
+def test_a_bare_base_has_no_section_of_training_and_no_empty_table():
+    project = make.project_make()
+    base_register(project=project)
+    text = body(card_facts(version_for(project, 1)))
+    assert "## Limits" in text
+    assert "Recipe and training" not in text

@@ -129,7 +129,7 @@ def test_leads_see_and_others_do_not(enter, project):
     lead = enter(Role.LEAD)
     shown = lead.get(address("schedules", project)).content.decode()
     assert "After every 3 newly accepted answers." in shown
-    assert "Make a schedule" not in shown
+    assert "Create a schedule" not in shown
     page = lead.get(one).content.decode()
     assert "What came of it" in page
     assert '<form method="post" class="form' not in page
