@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
@@ -21,9 +22,9 @@ def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if not eq or not path:
             raise RecipeError(f"{change}: expected KEY=VALUE")
         *parents, last = path.split(".")
-        part = data
+        part: Any = data
         for key in parents:
-            part = part.get(key) if isinstance(part, dict) else None  # type: ignore[assignment]
+            part = part.get(key) if isinstance(part, dict) else None
         if not isinstance(part, dict):
             raise RecipeError(f"{change}: the recipe has no part {'.'.join(parents)!r}")
         try:
