@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("webapp.annotate.urls")),
     path("", include("webapp.curate.urls")),
     path("", include("webapp.iterations.urls")),
+    path("", include("webapp.metrics.urls")),
     path("", include("webapp.registry.urls")),
     path("", include("webapp.playground.urls")),
     path("", include("webapp.schedules.urls")),

@@ -43,6 +43,7 @@ WHAT = {
     "simulate": "answers",
     "annotate": "answers",
     "compare": "blind comparisons",
+    "measure": "",
 }
 
 

@@ -5,6 +5,9 @@ from django.dispatch import Signal
 # kwargs: iteration (Iteration, already in its new stage), left (Stage)
 stage_left = Signal()
 
+# kwargs: iteration (Iteration, about to have its challenger promoted). A receiver returns reasons to hold it.
+weighing = Signal()
+
 # kwargs: iteration (Iteration, its decision written)
 decided = Signal()
 

@@ -19,6 +19,7 @@ class Event(models.TextChoices):
     SCHEDULE_STARTED = "schedule_started", _("A schedule started an iteration")
     SCHEDULE_SKIPPED = "schedule_skipped", _("A schedule was due and could not start")
     SCHEDULE_FAILED = "schedule_failed", _("A schedule’s start failed")
+    ALARM = "alarm", _("Alarm: a figure of an iteration needs a look")
     TEST = "test", _("Test")
 
 

@@ -16,6 +16,7 @@ from loop.domains.arithmetic.check import solve_from
 from loop.domains.arithmetic.generate import project_prompts
 from loop.domains.arithmetic.mistakes import plant
 from loop.recipe import recipe_named
+from loop.stages import Stage
 from tests import factories as make
 from webapp.annotate.simulate import annotators_simulate
 from webapp.iterations.management.commands.iteration_run import changed
@@ -28,6 +29,7 @@ from webapp.iterations.services import (
     unit_claim,
     unit_completion,
 )
+from webapp.metrics.services import stage_measure
 from webapp.projects.services import prompts_add
 from webapp.registry.models import Evaluation
 from webapp.registry.services import evaluation_finish_if_complete, outcomes_store
@@ -171,7 +173,12 @@ def _evaluate(unit):
     evaluation_finish_if_complete(evaluation=evaluation)
 
 
+def _measure(unit):
+    stage_measure(iteration=unit.iteration, stage=Stage(unit.payload["stage"]))
+
+
 _EFFECTS = {
+    "measure": _measure,
     "generate": _generate,
     "simulate": _simulate,
     "continue": lambda unit: None,

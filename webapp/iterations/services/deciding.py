@@ -8,7 +8,7 @@ from typing import Any
 from loop.evaluate.comparison import Comparison
 from loop.promote import Decision
 from webapp.iterations.models import Iteration
-from webapp.iterations.signals import decided
+from webapp.iterations.signals import decided, weighing
 from webapp.registry import services as registry
 
 
@@ -51,9 +51,16 @@ def figures(decision: Decision) -> dict[str, Any]:
 def decision_write(
     *, iteration: Iteration, promote: bool, passed: bool, reasons: list[str], facts: dict[str, Any]
 ) -> None:
-    """Write the decision on the iteration; promote its challenger with it as evidence, or hold it."""
+    """Write the decision on the iteration; promote its challenger with it as evidence, or hold it.
+
+    ``passed``: what the gate alone says. Whoever listens to `weighing` may hold a challenger that passed.
+    """
     challenger = iteration.challenger
     assert challenger is not None
+    if promote:
+        said = weighing.send(sender=Iteration, iteration=iteration)
+        if against := [reason for _, reasons in said for reason in reasons]:
+            promote, reasons = False, [*against, *reasons]
     iteration.decision = facts | {"promote": promote, "passed": passed, "reasons": reasons}
     iteration.save(update_fields=["decision"])
     evidence: dict[str, Any] = {"evidence": iteration.decision, "iteration_id": iteration.pk}

@@ -18,6 +18,7 @@ from webapp.curate import selectors as curate_selectors
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import gate, selection
+from webapp.iterations.services.measures import measuring_done, measuring_plan
 from webapp.iterations.services.units import units_add
 from webapp.registry import services as registry
 from webapp.registry.models import ModelVersion
@@ -221,7 +222,13 @@ def _evaluate_plan(iteration: Iteration) -> None:
 
 def _evaluate_due(iteration: Iteration) -> Due:
     done, total = _units(iteration, "evaluate", "rank")
-    return None if done < total else (Stage.PROMOTE, "challenger and champion measured on the same prompts")
+    if done < total:
+        return None
+    if (measured := measuring_done(iteration, Stage.EVALUATE)) is None:
+        measuring_plan(
+            iteration=iteration, stage=Stage.EVALUATE
+        )  # an alarm may hold what the gate would pass
+    return (Stage.PROMOTE, "challenger and champion measured on the same prompts") if measured else None
 
 
 # PROMOTE ------------------------------------------------------------------------------------------

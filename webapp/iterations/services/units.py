@@ -23,6 +23,7 @@ from loop.stages import OPEN, Stage, Status
 from webapp import broker
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Queue, RunPoint, WorkUnit
+from webapp.iterations.services.measures import KIND as MEASURE
 from webapp.iterations.signals import failed
 from webapp.projects.models import Project
 
@@ -32,8 +33,10 @@ MAX_ATTEMPTS = 6
 REANNOUNCE_AFTER = timedelta(seconds=10)
 
 State = WorkUnit.State
-# A unit of a paused, failed or finished iteration rests, and one that a person paused.
-CLAIMABLE = (Q(iteration__status__in=OPEN) | Q(iteration=None)) & Q(held=False)
+# A unit of a paused, failed or finished iteration rests, and one that a person paused. What is measured of an
+# iteration that came to its end meanwhile is measured all the same.
+_MEASURED_LATER = Q(kind=MEASURE, iteration__status=Status.DONE.value)
+CLAIMABLE = (Q(iteration__status__in=OPEN) | Q(iteration=None) | _MEASURED_LATER) & Q(held=False)
 
 
 class LeaseLost(Exception):
@@ -154,12 +157,13 @@ def unit_heartbeat(
     held = WorkUnit.objects.filter(pk=unit_id, token=token, state=State.RUNNING)
     if not held.update(**changes):
         return Order.LOST
-    status, iteration_id, project_id, rests = WorkUnit.objects.values_list(
-        "iteration__status", "iteration_id", "project_id", "held"
+    status, iteration_id, project_id, rests, kind = WorkUnit.objects.values_list(
+        "iteration__status", "iteration_id", "project_id", "held", "kind"
     ).get(pk=unit_id)
     if len(changes) > 1:
         notify(project_id=project_id, iteration_id=iteration_id, what="progress")
-    return Order.GO_ON if not rests and (iteration_id is None or status in OPEN) else Order.STOP
+    wanted = iteration_id is None or status in OPEN or (kind == MEASURE and status == Status.DONE.value)
+    return Order.GO_ON if wanted and not rests else Order.STOP
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""Metric values: written once when a stage ends, by workers, and never recomputed on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from loop.evaluate.metric import Value
+from loop.stages import Stage
+from webapp.iterations.models import Iteration
+from webapp.metrics.measures import measures_of, metric_named
+from webapp.metrics.models import MetricValue
+
+log = structlog.get_logger()
+
+WRITTEN = ("value", "low", "high", "n", "unit", "version", "detail", "created_at")
+
+
+def stage_measure(*, iteration: Iteration, stage: Stage, only: frozenset[str] = frozenset()) -> int:
+    """Measure what is to be measured of a stage and write it; returns how many values were written.
+
+    A group that cannot be measured is logged and left out: a figure must never stop the loop. ``only``: these
+    groups alone.
+    """
+    written = 0
+    for group, measure in measures_of(stage):
+        if only and group not in only:
+            continue
+        try:
+            with transaction.atomic():
+                written += values_write(iteration=iteration, values=measure(iteration))
+        except (OperationalError, InterfaceError):
+            raise  # the database is away, not the figure wrong: the unit is done again
+        except Exception:
+            log.exception("not measured", iteration=iteration.pk, stage=stage.value, group=group)
+    return written
+
+
+def values_write(*, iteration: Iteration, values: Iterable[Value]) -> int:
+    """Write values; what was measured before is replaced.
+
+    Raises:
+        LookupError: a value of a metric that no group declares.
+    """
+    rows = list(_rows(iteration, values))
+    MetricValue.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["iteration", "model_version", "name"],
+        update_fields=WRITTEN,
+        batch_size=500,
+    )
+    return len(rows)
+
+
+def _rows(iteration: Iteration, values: Iterable[Value]) -> Iterator[MetricValue]:
+    now = timezone.now()
+    for value in values:
+        metric = metric_named(value.name)
+        if metric is None:
+            raise LookupError(f"no group of webapp/metrics/measures declares {value.name!r}")
+        low, high = value.ci95 or (None, None)
+        yield MetricValue(
+            project_id=iteration.project_id,
+            iteration=iteration,
+            name=value.name,
+            value=value.value,
+            low=low,
+            high=high,
+            n=value.n,
+            unit=metric.unit,
+            version=metric.version,
+            detail=dict(value.detail),
+            created_at=now,
+        )

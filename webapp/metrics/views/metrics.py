@@ -1,0 +1,11 @@
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+
+def metrics(request: HttpRequest, **_: Any) -> HttpResponse:
+    raise Http404
+
+
+def metric(request: HttpRequest, **_: Any) -> HttpResponse:
+    raise Http404
