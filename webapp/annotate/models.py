@@ -238,7 +238,7 @@ class QueueCursor(models.Model):
 class DayCount(models.Model):
     """What a person did in a project on one day (UTC). Kept by submit."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
     )
@@ -248,6 +248,7 @@ class DayCount(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "project", "day"], name="one_count_per_day")]
+        indexes = [models.Index(fields=["project", "day"], name="day_count")]
 
 
 class Assignment(models.Model):

@@ -137,6 +137,10 @@ class WorkUnit(models.Model):
             models.Index(fields=["queue", "id"], name="unit_queued", condition=Q(state="queued")),
             models.Index(fields=["leased_until"], name="unit_leased", condition=Q(state="running")),
             models.Index(fields=["iteration", "stage", "state"]),
+            # What the system page reads: how much was done lately, what failed, how fast training is.
+            models.Index(fields=["-finished_at"], name="unit_finished", condition=Q(state="done")),
+            models.Index(fields=["-finished_at"], name="unit_failed", condition=Q(state="failed")),
+            models.Index(fields=["-id"], name="unit_trains", condition=Q(queue="train")),
         ]
 
     @staticmethod

@@ -112,7 +112,7 @@ class WorkerBeat(models.Model):
     """A worker process as it last reported. Who has not for a while is gone, whatever it said."""
 
     name = models.CharField(max_length=120, unique=True, help_text="queue@host:pid")
-    queue = models.CharField(max_length=8)
+    queue = models.CharField(max_length=12, help_text="What it serves, or scheduler.")
     host = models.CharField(max_length=80)
     pid = models.PositiveIntegerField()
     unit = models.ForeignKey(
@@ -129,3 +129,12 @@ class WorkerBeat(models.Model):
     )
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+
+
+class StorageUse(models.Model):
+    """How much lies in a folder of the state, measured now and then: a page must not walk through files."""
+
+    place = models.CharField(max_length=40, unique=True, help_text="adapters, runs, exports …")
+    bytes = models.BigIntegerField(default=0)
+    files = models.PositiveIntegerField(default=0)
+    measured_at = models.DateTimeField()
