@@ -48,7 +48,7 @@ def recipe(name="rest-em", *changes):
 
 def whole(workers, project, wanted, **values):
     iteration = support.start(project, wanted, simulate_annotators=True, **values)
-    done = workers.work_all()
+    done = [kind for kind in workers.work_all() if kind != "measure"]  # when it is done is nobody's business
     iteration.refresh_from_db()
     assert iteration.status == "done", f"{iteration.stage} {iteration.status}: {iteration.problem}"
     return iteration, done
