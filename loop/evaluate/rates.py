@@ -27,11 +27,12 @@ def accuracy(outcomes: Iterable[bool | None]) -> Rate:
     if not scored:
         return Rate(None, 0, len(seen), None)
     return Rate(
-        sum(scored) / len(scored), len(scored), len(seen) - len(scored), _wilson(sum(scored), len(scored))
+        sum(scored) / len(scored), len(scored), len(seen) - len(scored), wilson(sum(scored), len(scored))
     )
 
 
-def _wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share of ``n`` >= 1 (Wilson, 1927, Journal of the American Statistical Association 22)."""
     p, z2 = right / n, _Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
