@@ -32,7 +32,7 @@ def accuracy(outcomes: Iterable[bool | None]) -> Rate:
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share of ``n`` >= 1 (Wilson, 1927, Journal of the American Statistical Association 22)."""
+    """95 % interval of a share of ``n`` >= 1 (Wilson, 1927, JASA 22)."""
     p, z2 = right / n, _Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
