@@ -1,0 +1,124 @@
+"""Alarms over what the model is trained on: an idle filter, old feedback, a method that breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below
+from loop.evaluate.alarms.wording import number, percent, points, share
+from loop.records import RowKind
+from loop.stages import Stage
+
+# Rows that are learned because they were accepted. Pairs and labelled outcomes learn from the wrong as well.
+FILTERED = {RowKind.SAMPLE.value, RowKind.REFINEMENT.value, RowKind.TRAJECTORY.value}
+WORTH_FILTERING = 0.02  # a smaller share of wrong samples leaves a filter nothing to do
+
+
+def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    if RowKind.SAMPLE.value not in now.rows or not now.rows & FILTERED or RowKind.OUTCOME.value in now.rows:
+        return None
+    right, gain = now["samples_right"], now["kept_gain"]
+    if right is None or gain is None or right.value is None or not below(right, 1 - WORTH_FILTERING):
+        return None
+    room = 1 - right.value
+    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else None
+    # Dropping repeats drops more right samples than wrong ones: what accepts must be idle by itself, too.
+    if not below(gain, limit * room) or (chosen is not None and not below(chosen, limit * room)):
+        return None
+    return Fired(
+        "kept_gain",
+        f"{share(right)} of the samples are right, and of what was kept hardly more: {points(gain)}. The"
+        f" filter removes less than {percent(limit)} of what is wrong.",
+    )
+
+
+def _stale_feedback(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    old = now["stale_share"]
+    if old is None or not above(old, limit):
+        return None
+    return Fired(
+        "stale_share", f"{share(old)} of the rows were written by a model that is two or more champions old."
+    )
+
+
+def _method_breaks(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    found = [(name, said, seen) for name, said in _BREAKS.items() if above(seen := now[name], limit) and seen]
+    if not found:
+        return None
+    told = "; ".join(f"{said}: {share(seen)}" for _, said, seen in found)
+    return Fired(found[0][0], f"{told[:1].upper()}{told[1:]}.")
+
+
+_BREAKS = {
+    "failed_prompts": "prompts whose run failed",
+    "critic_unparsed": "critiques that could not be read",
+    "cut_share": "samples cut off at the length limit",
+}
+
+
+def _people_disagree(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    alpha = now["people_alpha"]
+    if alpha is None or not below(alpha, limit):
+        return None
+    return Fired(
+        "people_alpha", f"People agree little more than by chance would have it: alpha {number(alpha)}."
+    )
+
+
+RULES = (
+    Rule(
+        key="filter_idle",
+        title="Filter does nothing",
+        level="warn",
+        reads=("kept_gain", "samples_right", "gv_gap:*"),
+        stage=Stage.CURATE,
+        formula="(kept accuracy - J) / (1 - J) is below the limit, J being the accuracy of all samples; so is"
+        " (J[w] - J) / (1 - J) of what accepts. Only where more than 2 % of the samples are wrong.",
+        source="arXiv:2412.02674",
+        what_to_do="The model learns its own mistakes. Let something accept that knows better than the"
+        " model: a checker, a vote over samples (recipe lmsi), a trained scorer, or people.",
+        decide=_filter_idle,
+        limit=0.1,
+    ),
+    Rule(
+        key="method_breaks",
+        title="Method breaks",
+        level="warn",
+        reads=("critic_unparsed", "cut_share", "failed_prompts"),
+        stage=Stage.GENERATE,
+        formula="Of critiques that cannot be read, samples cut off at the length limit, or prompts whose"
+        " run failed, a share above the limit.",
+        source="arXiv:2409.12917",
+        what_to_do="Read some of what was cut off or not read. Raise max_new_tokens, or check that the"
+        " project's dialect suits the model; the funnel says what was lost for which reason.",
+        decide=_method_breaks,
+        limit=0.2,
+    ),
+    Rule(
+        key="stale_feedback",
+        title="Feedback is old",
+        level="warn",
+        reads=("stale_share",),
+        stage=Stage.CURATE,
+        formula="Share of rows written two or more champions ago, above the limit.",
+        source="arXiv:1701.06049",
+        what_to_do="Feedback on an old model's mistakes says little about the present one's. Bound the age"
+        " (curate.max_age) or the share of what is replayed (curate.replay_share), and ask people anew.",
+        decide=_stale_feedback,
+        limit=0.75,
+    ),
+    Rule(
+        key="people_disagree",
+        title="People disagree",
+        level="warn",
+        reads=("people_alpha",),
+        stage=Stage.ANNOTATE,
+        formula="Krippendorff's alpha of the iteration's tasks with two answers or more, below the limit.",
+        source="Krippendorff, 2004, Human Communication Research 30",
+        what_to_do="Open Review, disagreements first: where two people are right in their own way, the"
+        " guidelines are not clear. Write down what holds, and adjudicate.",
+        decide=_people_disagree,
+        limit=0.667,
+        unit="score",
+    ),
+)  # fmt: skip

@@ -1,0 +1,261 @@
+"""Alarms over what the model has become: it collapses, it forgets, it games its reward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, change, not_above
+from loop.evaluate.alarms.wording import number, percent, points
+from loop.stages import Stage
+
+
+def _alike(now: Turn, history: Sequence[Turn]) -> list[Turn]:
+    """Earlier iterations that sampled in the same way: another temperature has other figures."""
+    return [turn for turn in history if turn.sampling == now.sampling]
+
+
+def _diversity_loss(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    past = _alike(now, history)[-2:]
+    if len(past) < 2:
+        return None
+    first, second = past
+    wide = [turn.raw("pass_at_k") for turn in (first, second, now)]
+    narrow = [turn.raw("pass_at_1") for turn in (first, second, now)]
+    if not (_falls(wide) and _falls([None if v is None else -v for v in narrow])):
+        return None
+    fall = change(first["pass_at_k"], now["pass_at_k"])
+    rise = change(first["pass_at_1"], now["pass_at_1"])
+    if not (below(fall, -limit) and above(rise, 0.0)):
+        return None
+    assert fall is not None
+    assert rise is not None
+    return Fired(
+        "pass_at_k",
+        f"Over the last three iterations that sampled alike, pass@k fell each time, {points(fall)} in all,"
+        f" while pass@1 rose, {points(rise)}: the model is surer of fewer solutions.",
+    )
+
+
+def _falls(values: Sequence[float | None]) -> bool:
+    known = [v for v in values if v is not None]
+    return len(known) == len(values) and all(a > b for a, b in pairwise(known))
+
+
+def _collapse(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    return _collapses_at_once(now) or _collapses_slowly(now, history, limit)
+
+
+def _collapses_at_once(now: Turn) -> Fired | None:
+    gain = now["heldout_gain"]
+    if gain is None or not below(gain, 0.0):
+        return None
+    signs = []
+    if (fall := now["distinct_2_change"]) and below(fall, 0.0):
+        signs.append(f"its answers vary less (distinct-2 {points(fall)})")
+    if (rise := now["repeated_4grams_change"]) and above(rise, 0.0):
+        signs.append(f"it repeats itself more (repeated 4-grams {points(rise)})")
+    if (rise := now["unreadable_change"]) and above(rise, 0.0):
+        signs.append(f"more of its answers cannot be read ({points(rise)})")
+    if not signs:
+        return None
+    return Fired(
+        "heldout_gain", f"The challenger is worse on held-out prompts, {points(gain)}, and {_listed(signs)}."
+    )
+
+
+def _collapses_slowly(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    """Two in a row without a sure gain, far less varied than what the first iteration started from."""
+    start = next((v for turn in history if (v := turn["champion_distinct_2"])), None)
+    last = history[-1] if history else None
+    if start is None or start.value is None or last is None:
+        return None
+    least = limit * start.value
+    for turn in (last, now):
+        if not (below(turn["challenger_distinct_2"], least) and not_above(turn["heldout_gain"], 0.0)):
+            return None
+    seen = now["challenger_distinct_2"]
+    assert seen is not None
+    return Fired(
+        "challenger_distinct_2",
+        f"Distinct-2 of the challenger's answers is {number(seen)}, for the second time in a row below"
+        f" {percent(limit)} of what the project started from ({number(start)}), without a gain on held-out"
+        " prompts.",
+    )
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    longer, gain = now["tokens_ratio"], now["heldout_gain"]
+    if longer and gain and above(longer, limit) and not_above(gain, 0.0):
+        return Fired(
+            "tokens_ratio",
+            f"The challenger's answers are {number(longer)} times as long as the champion's, without being"
+            f" right more often: held-out {points(gain)}.",
+        )
+    longer, gain = now["kept_tokens_ratio"], now["kept_gain"]
+    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else None
+    if longer and gain and above(longer, limit) and not_above(gain, 0.0) and not above(chosen, 0.0):
+        return Fired(
+            "kept_tokens_ratio",
+            f"What was kept is {number(longer)} times as long as what was sampled, without being right more"
+            f" often: {points(gain)}. What accepts seems to pay for length.",
+        )
+    return None
+
+
+def _reward_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    if not now.acceptor:
+        return None  # a checker or people accepted: there is no proxy to game
+    kept, chosen = now["kept_gain"], now[f"gv_gap:{now.acceptor}"]
+    if kept and chosen and below(kept, -limit) and below(chosen, -limit):
+        return Fired(
+            "kept_gain",
+            f"{_named(now.acceptor)} prefers what is wrong: what was kept is right less often than what was"
+            f" sampled, {points(kept)}.",
+        )
+    past = [turn for turn in _alike(now, history) if turn.acceptor == now.acceptor][-2:]
+    if len(past) < 2:
+        return None
+    turns = [*past, now]
+    accepted = [turn.raw("kept_rate") for turn in turns]
+    right = [turn.raw("samples_right") for turn in turns]
+    if not (_falls(right) and _falls([None if v is None else -v for v in accepted])):
+        return None
+    up = change(past[0]["kept_rate"], now["kept_rate"])
+    down = change(past[0]["samples_right"], now["samples_right"])
+    if not (up and down and above(up, 0.0) and below(down, -limit)):
+        return None
+    return Fired(
+        "samples_right",
+        f"{_named(now.acceptor)} has accepted more for two iterations in a row, {points(up)}, while fewer"
+        f" samples were right, {points(down)}.",
+    )
+
+
+def _named(acceptor: str) -> str:
+    words = {"self_verdict": "The model's own verdict", "reward": "The reward model"}
+    return words.get(acceptor, "The process reward model" if acceptor == "process_reward" else acceptor)
+
+
+def _forgetting(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    lost = now["forgetting"]
+    if lost is None or not above(lost, limit):
+        return None
+    return Fired(
+        "forgetting",
+        f"On the probe prompts the challenger is {points(lost).lstrip('+')} below the best earlier version.",
+    )
+
+
+def _chosen_falls(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
+    fall, gain = now.raw("chosen_logprob_change"), now["heldout_gain"]
+    if fall is None or gain is None or not fall < -limit or not not_above(gain, 0.0):
+        return None
+    return Fired(
+        "chosen_logprob_change",
+        f"Training made the better sides less likely, by {-fall:.1f} nats, and"
+        f" held-out did not gain: {points(gain)}.",
+    )
+
+
+RULES = (
+    Rule(
+        key="collapse",
+        title="Collapse",
+        level="bad",
+        reads=("heldout_gain", "distinct_2_change", "repeated_4grams_change", "unreadable_change",
+               "challenger_distinct_2", "champion_distinct_2"),
+        stage=Stage.EVALUATE,
+        formula="Held-out falls, and distinct-2 falls, repeated 4-grams rise or unreadable answers rise;"
+        " or, twice in a row without a gain on held-out, the challenger's distinct-2 is below the limit,"
+        " as a share of the distinct-2 of the first iteration's champion.",
+        source="arXiv:2404.02305",
+        what_to_do="Keep the champion. Look at what the model was trained on: put a filter in front of it"
+        " (a checker, a vote, people), lower the learning rate, or replay rows that people accepted.",
+        decide=_collapse,
+        limit=0.7,
+    ),
+    Rule(
+        key="length_hacking",
+        title="Length hacking",
+        level="bad",
+        reads=("kept_tokens_ratio", "kept_gain", "gv_gap:*", "tokens_ratio", "heldout_gain"),
+        stage=Stage.CURATE,
+        formula="Kept samples are longer than all samples by more than the limit and not right more often;"
+        " or the challenger's answers are longer than the champion's by more than the limit and held-out"
+        " does not gain.",
+        source="arXiv:2310.03716",
+        what_to_do="Read a few of the longest kept samples beside short ones. If the extra length says"
+        " nothing, let a checker or people accept instead, or take the reward per token; set"
+        " gate.max_token_ratio in the recipe.",
+        decide=_length_hacking,
+        limit=1.2,
+        unit="ratio",
+        span=(1.0, 10.0),
+    ),
+    Rule(
+        key="reward_hacking",
+        title="Reward hacking",
+        level="bad",
+        reads=("kept_gain", "gv_gap:*", "kept_rate", "samples_right"),
+        stage=Stage.CURATE,
+        formula="Where a score or the model's own verdict accepts: what is kept is right less often than"
+        " what was sampled, by more than the limit; or for two iterations in a row more is accepted and"
+        " less is right.",
+        source="arXiv:2502.02671",
+        what_to_do="Do not promote on this reward. Compare it with the checker or with people on the trust"
+        " page, train it anew on fresh judgements, or let a checker accept.",
+        decide=_reward_hacking,
+        limit=0.0,
+        unit="points",
+    ),
+    Rule(
+        key="forgetting",
+        title="Forgetting",
+        level="bad",
+        reads=("forgetting",),
+        stage=Stage.EVALUATE,
+        formula="F = best earlier accuracy on the same probe prompts - accuracy now; F is above the limit.",
+        source="arXiv:2302.00487",
+        what_to_do="Read which probe prompts were lost. Replay earlier rows (curate.replay), train fewer"
+        " epochs or with a lower learning rate, or start from the base again.",
+        decide=_forgetting,
+        limit=0.02,
+        unit="points",
+    ),
+    Rule(
+        key="diversity_loss",
+        title="Diversity loss",
+        level="warn",
+        reads=("pass_at_k", "pass_at_1"),
+        stage=Stage.GENERATE,
+        formula="For two iterations in a row pass@k falls while pass@1 rises; over both, pass@k fell by"
+        " more than the limit. Only iterations that sampled alike are compared.",
+        source="arXiv:2412.17256",
+        what_to_do="The model explores less: raise the temperature, cap the rows of one prompt"
+        " (curate.max_per_prompt), or ask for more of the prompts that it seldom solves.",
+        decide=_diversity_loss,
+        limit=0.0,
+        unit="points",
+    ),
+    Rule(
+        key="chosen_falls",
+        title="Better side falls",
+        level="warn",
+        reads=("chosen_logprob_change", "heldout_gain"),
+        stage=Stage.EVALUATE,
+        formula="log pi(chosen) fell during preference training by more than the limit, and held-out does"
+        " not gain.",
+        source="arXiv:2305.18290",
+        what_to_do="Add a likelihood term (finetune.sft_weight), raise finetune.beta or lower the learning"
+        " rate.",
+        decide=_chosen_falls,
+        limit=1.0,
+        unit="score",
+        span=(0.0, 1000.0),
+    ),
+)  # fmt: skip

@@ -1,0 +1,122 @@
+"""What an alarm rule is, and when a figure is surely on one side of a limit.
+
+An alarm must be believable: a figure counts only when it rests on `ENOUGH` prompts (or whatever it counts)
+and its whole 95 % interval lies beyond the limit. What was not measured is never a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import hypot
+from typing import Any, Literal
+
+from loop.evaluate.metric import Unit
+from loop.stages import Stage
+
+ENOUGH = 30  # fewer: the bootstrap of an all-or-nothing figure has no width, whatever the truth is
+Level = Literal["warn", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A measured value. ``low`` and ``high``: its 95 % interval, where it has one."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+    @property
+    def enough(self) -> bool:
+        return self.value is not None and self.n >= ENOUGH
+
+    def __neg__(self) -> Seen:
+        return Seen(*(None if x is None else -x for x in (self.value, self.high, self.low)), n=self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One iteration as the rules see it: its metric values by name, and what its recipe asks for.
+
+    ``acceptor``: the source whose word accepted what nobody looked at, as metrics name it after a colon;
+    empty where that was a checker or people. ``sampling`` is equal for iterations whose samples may be
+    compared.
+    """
+
+    values: Mapping[str, Seen]
+    acceptor: str = ""
+    rows: frozenset[str] = frozenset()
+    sampling: str = ""
+    control: bool = False
+
+    def __getitem__(self, name: str) -> Seen | None:
+        """The value of this name, if it was measured and rests on enough."""
+        seen = self.values.get(name)
+        return seen if seen is not None and seen.enough else None
+
+    def raw(self, name: str) -> float | None:
+        """The bare number, however little it rests on."""
+        seen = self.values.get(name)
+        return None if seen is None else seen.value
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """``metric``: the value to look at first. ``text``: what was seen, a sentence with its numbers."""
+
+    metric: str
+    text: str
+    read: Mapping[str, Any] = field(default_factory=dict)
+
+
+Decide = Callable[[Turn, Sequence[Turn], float], Fired | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``stage``: once it was measured, the rule may fire. ``limit`` is in ``unit``; ``span`` bounds what a
+    project may set it to; None: the rule has no limit to set."""
+
+    key: str
+    title: str
+    level: Level
+    reads: tuple[str, ...]
+    stage: Stage
+    formula: str
+    source: str  # the paper (arXiv id) or where else it comes from
+    what_to_do: str
+    decide: Decide
+    limit: float | None = None
+    unit: Unit = "share"
+    span: tuple[float, float] = (0.0, 1.0)
+
+
+def above(seen: Seen | None, limit: float) -> bool:
+    """Surely above: the whole interval is, or without one the value."""
+    if seen is None or not seen.enough:
+        return False
+    low = seen.value if seen.low is None else seen.low
+    return low is not None and low > limit
+
+
+def below(seen: Seen | None, limit: float) -> bool:
+    """Surely below."""
+    return seen is not None and above(-seen, -limit)
+
+
+def not_above(seen: Seen | None, limit: float) -> bool:
+    """Measured well enough, and not surely above."""
+    return seen is not None and seen.enough and not above(seen, limit)
+
+
+def change(before: Seen | None, after: Seen | None) -> Seen | None:
+    """``after`` - ``before`` of two independent estimates, its interval made from theirs (MOVER; Zou and
+    Donner, 2008, Statistics in Medicine 27). None where either lacks a value or an interval."""
+    if before is None or after is None or not (before.enough and after.enough):
+        return None
+    b, bl, bh, a, al, ah = before.value, before.low, before.high, after.value, after.low, after.high
+    if b is None or bl is None or bh is None or a is None or al is None or ah is None:
+        return None
+    d = a - b
+    return Seen(d, d - hypot(a - al, bh - b), d + hypot(ah - a, b - bl), min(before.n, after.n))
