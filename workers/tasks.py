@@ -13,7 +13,7 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
-from workers import leaving, waiting, warm
+from workers import beat, leaving, waiting, warm
 from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
 
 log = structlog.get_logger()
@@ -43,9 +43,10 @@ def work(unit_id: int, token: Any, kind: str) -> None:
     unit.token = token  # ours, not what the row holds now: it may have been taken over since the claim
     stage = importlib.import_module(f"workers.stages.{'continuation' if kind == 'continue' else kind}")
     context = structlog.contextvars.bound_contextvars(unit=unit_id, kind=kind, iteration=unit.iteration_id)
-    with context, Lease(unit_id, token) as lease:
+    with context, beat.counts.working(unit_id), Lease(unit_id, token) as lease:
         try:
             stage.run(unit, lease)
+            beat.counts.add(done=1)
         except Stopped:
             patiently(lambda: unit_release(unit_id=unit_id, token=token))
         except LeaseLost as lost:
@@ -58,5 +59,6 @@ def work(unit_id: int, token: Any, kind: str) -> None:
             if leaving.asked():  # things break when a process ends; that is not the unit's fault
                 patiently(lambda: unit_release(unit_id=unit_id, token=token))
                 return
+            beat.counts.add(failed=1)
             sentence = f"{type(error).__name__}: {error}"[:1000]
             patiently(lambda: unit_fail(unit_id=unit_id, token=token, error=sentence))
