@@ -6,17 +6,19 @@ from typing import Any
 
 from loop.stages import Stage
 from webapp.iterations.services import unit_completion
-from webapp.metrics.services import stage_measure
+from webapp.metrics.services import measured_result, stage_measure
 from workers.lease import Lease, patiently
 
 
 def run(unit: Any, lease: Lease) -> None:
     stage = Stage(unit.payload["stage"])
     lease.report(message=f"measuring {stage.value}")
-    written = stage_measure(iteration=unit.iteration, stage=stage)  # a repeat writes the same values
+    measured = stage_measure(
+        iteration=unit.iteration, stage=stage, only=unit.payload.get("only", ()), between=lease.check
+    )
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:
-            held.result = {"values": written}
+            held.result = measured_result(held.result, measured)
 
     patiently(write)

@@ -33,10 +33,12 @@ MAX_ATTEMPTS = 6
 REANNOUNCE_AFTER = timedelta(seconds=10)
 
 State = WorkUnit.State
-# A unit of a paused, failed or finished iteration rests, and one that a person paused. What is measured of an
-# iteration that came to its end meanwhile is measured all the same.
-_MEASURED_LATER = Q(kind=MEASURE, iteration__status=Status.DONE.value)
-CLAIMABLE = (Q(iteration__status__in=OPEN) | Q(iteration=None) | _MEASURED_LATER) & Q(held=False)
+ENDED = [s.value for s in (Status.DONE, Status.FAILED, Status.CANCELLED)]
+# A unit of a paused, failed or finished iteration rests, and one that a person paused. Only what is to be
+# measured of an iteration that is over, or failed, is measured all the same: after everything else.
+_AT_WORK = (Q(iteration__status__in=OPEN) | Q(iteration=None)) & Q(held=False)
+_AFTERWARDS = Q(kind=MEASURE, iteration__status__in=ENDED, held=False)
+CLAIMABLE = _AT_WORK | _AFTERWARDS
 
 
 class LeaseLost(Exception):
@@ -117,13 +119,7 @@ def unit_claim(*, queue: str) -> WorkUnit | None:
     now = timezone.now()
     while True:
         with transaction.atomic():
-            unit = (
-                WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
-                .filter(CLAIMABLE, queue=queue)
-                .filter(Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=now))
-                .order_by("id")
-                .first()
-            )
+            unit = _next(queue, _AT_WORK) or (_next(queue, _AFTERWARDS) if queue == Queue.LIGHT else None)
             if unit is None:
                 return None
             if unit.attempt >= MAX_ATTEMPTS:
@@ -136,6 +132,12 @@ def unit_claim(*, queue: str) -> WorkUnit | None:
             unit.started_at = unit.started_at or now
             unit.save(update_fields=["state", "attempt", "token", "leased_until", "started_at"])
         return unit
+
+
+def _next(queue: str, which: Q) -> WorkUnit | None:
+    free = Q(state=State.QUEUED) | Q(state=State.RUNNING, leased_until__lt=timezone.now())
+    units = WorkUnit.objects.select_for_update(skip_locked=True, of=("self",))
+    return units.filter(which, free, queue=queue).order_by("id").first()
 
 
 def unit_heartbeat(
@@ -162,7 +164,7 @@ def unit_heartbeat(
     ).get(pk=unit_id)
     if len(changes) > 1:
         notify(project_id=project_id, iteration_id=iteration_id, what="progress")
-    wanted = iteration_id is None or status in OPEN or (kind == MEASURE and status == Status.DONE.value)
+    wanted = iteration_id is None or status in OPEN or (kind == MEASURE and status in ENDED)
     return Order.GO_ON if wanted and not rests else Order.STOP
 
 
@@ -224,12 +226,17 @@ def _fail(unit: WorkUnit, error: str) -> None:
     unit.finished_at = timezone.now()
     unit.leased_until = None
     unit.save(update_fields=["state", "error", "finished_at", "leased_until"])
-    if unit.iteration_id is not None:
+    if unit.iteration_id is not None and _stops_the_loop(unit):
         why = f"{unit.stage} ({unit.kind}): {error}"[:2000]
         still_open = Iteration.objects.filter(pk=unit.iteration_id, status__in=OPEN)
         if still_open.update(status=Status.FAILED.value, problem=why):
             failed.send(sender=Iteration, iteration=Iteration.objects.get(pk=unit.iteration_id), why=why)
     notify(project_id=unit.project_id, iteration_id=unit.iteration_id, what="failed")
+
+
+def _stops_the_loop(unit: WorkUnit) -> bool:
+    """Whether its failure fails the iteration. A figure does not, unless the gate waits for it."""
+    return unit.kind != MEASURE or unit.stage == Stage.EVALUATE.value
 
 
 def units_sweep() -> int:

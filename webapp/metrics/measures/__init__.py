@@ -11,6 +11,7 @@ A module has
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
@@ -46,3 +47,10 @@ def metric_named(name: str) -> Metric | None:
 def measures_of(stage: Stage) -> list[tuple[str, Measure]]:
     """(group, function) of everything measured after a stage."""
     return [(group.GROUP, group.MEASURES[stage]) for group in groups() if stage in group.MEASURES]
+
+
+@cache
+def edition(group: str) -> str:
+    """Says which formulas a group was measured with: another one when a metric is new or a version rose."""
+    formulas = [(m.name, m.version) for module in groups() if group == module.GROUP for m in module.METRICS]
+    return hashlib.sha256(repr(sorted(formulas)).encode()).hexdigest()[:12]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
@@ -11,7 +14,7 @@ from django.utils import timezone
 from loop.evaluate.metric import Value
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
-from webapp.metrics.measures import measures_of, metric_named
+from webapp.metrics.measures import edition, measures_of, metric_named
 from webapp.metrics.models import MetricValue
 
 log = structlog.get_logger()
@@ -19,16 +22,32 @@ log = structlog.get_logger()
 WRITTEN = ("value", "low", "high", "n", "unit", "version", "detail", "created_at")
 
 
-def stage_measure(*, iteration: Iteration, stage: Stage, only: frozenset[str] = frozenset()) -> int:
-    """Measure what is to be measured of a stage and write it; returns how many values were written.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What measuring a stage came to."""
+
+    values: int
+    groups: dict[str, str]  # group -> the edition of its formulas
+    failed: tuple[str, ...] = ()  # groups that could not be measured
+
+
+def stage_measure(
+    *,
+    iteration: Iteration,
+    stage: Stage,
+    only: Collection[str] = (),
+    between: Callable[[], None] = lambda: None,
+) -> Measured:
+    """Measure what is to be measured of a stage and write it, group by group; a repeat writes the same rows.
 
     A group that cannot be measured is logged and left out: a figure must never stop the loop. ``only``: these
-    groups alone.
+    groups alone. ``between`` is called before each group and may raise to stop here.
     """
-    written = 0
+    written, done, failed = 0, {}, []
     for group, measure in measures_of(stage):
         if only and group not in only:
             continue
+        between()
         try:
             with transaction.atomic():
                 written += values_write(iteration=iteration, values=measure(iteration))
@@ -36,7 +55,16 @@ def stage_measure(*, iteration: Iteration, stage: Stage, only: frozenset[str] = 
             raise  # the database is away, not the figure wrong: the unit is done again
         except Exception:
             log.exception("not measured", iteration=iteration.pk, stage=stage.value, group=group)
-    return written
+            failed.append(group)
+        else:
+            done[group] = edition(group)
+    return Measured(written, done, tuple(failed))
+
+
+def measured_result(before: dict[str, Any], measured: Measured) -> dict[str, Any]:
+    """What the unit of a stage keeps of its measuring; groups measured earlier stay."""
+    groups = {k: v for k, v in before.get("groups", {}).items() if k not in measured.failed}
+    return {"values": measured.values, "groups": groups | measured.groups, "failed": list(measured.failed)}
 
 
 def values_write(*, iteration: Iteration, values: Iterable[Value]) -> int:
@@ -62,12 +90,12 @@ def _rows(iteration: Iteration, values: Iterable[Value]) -> Iterator[MetricValue
         metric = metric_named(value.name)
         if metric is None:
             raise LookupError(f"no group of webapp/metrics/measures declares {value.name!r}")
-        low, high = value.ci95 or (None, None)
+        low, high = map(_finite, value.ci95 or (None, None))
         yield MetricValue(
             project_id=iteration.project_id,
             iteration=iteration,
             name=value.name,
-            value=value.value,
+            value=_finite(value.value),
             low=low,
             high=high,
             n=value.n,
@@ -76,3 +104,8 @@ def _rows(iteration: Iteration, values: Iterable[Value]) -> Iterator[MetricValue
             detail=dict(value.detail),
             created_at=now,
         )
+
+
+def _finite(number: float | None) -> float | None:
+    """Nothing for what is not a number: neither JSON nor a chart has a place for it."""
+    return float(number) if number is not None and math.isfinite(number) else None
