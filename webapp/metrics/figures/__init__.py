@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import Any
+
+from django.utils.text import slugify
 
 from webapp.projects.models import Project, Role
 
@@ -42,6 +45,20 @@ class Figure:
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     query: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its place on a page that may show the same figure with other filters as well."""
+        return "-".join(
+            filter(None, ("figure", self.key, slugify(self.query.replace("=", "-").replace("&", "-"))))
+        )
+
+    @property
+    def columns(self) -> Iterator[Cell]:
+        """The heads, set like the cells below them."""
+        first = self.rows[0] if self.rows else ()
+        for text, cell in zip_longest(self.head, first, fillvalue=None):
+            yield Cell(text or "", number=cell is not None and cell.number)
 
 
 Build = Callable[[Project, Mapping[str, str]], Figure | None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 
 register = template.Library()
 
@@ -75,6 +76,82 @@ def duration(seconds: Any) -> str:
         return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h" + (f" {minutes} min" if minutes else "")
+
+
+NOUNS = {"points": "points", "tokens": "tokens", "bits": "bits", "h": "h", "per hour": "per hour"}
+
+
+def _plain(value: float, unit: str) -> str:
+    """A number of a metric's unit without the unit's name, where that stands elsewhere."""
+    if unit == "share":
+        return f"{100 * value:.1f}"
+    if unit == "points":
+        return points(value)
+    if unit in ("count", "tokens"):
+        digits = 0 if abs(value) >= 100 or value == int(value) else 1
+        return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
+
+
+def written(value: float | None, unit: str) -> str:
+    """A number of a metric's unit: 61.4 %, +7.5 points, 1 204 tokens, 3 min 20 s, 2.31 bits, 1.2 GB."""
+    if value is None:
+        return "–"
+    if unit == "s":
+        return duration(value) if value >= 0 else MINUS + duration(-value)
+    if unit == "bytes":
+        return filesizeformat(value).replace("\xa0", THIN)
+    if unit == "share":
+        return _plain(value, unit) + THIN + "%"
+    return f"{_plain(value, unit)} {NOUNS[unit]}" if unit in NOUNS else _plain(value, unit)
+
+
+def written_interval(low: float | None, high: float | None, unit: str) -> str:
+    """The 95 % interval beside a number of that unit, without the unit: 59.3 to 63.5. Empty when unknown."""
+    if low is None or high is None:
+        return ""
+    if unit in ("s", "bytes"):
+        return f"{written(low, unit)} to {written(high, unit)}"
+    return f"{_plain(low, unit)} to {_plain(high, unit)}"
+
+
+def written_difference(before: float | None, after: float | None, unit: str) -> str:
+    """after - before with its sign; shares differ by points."""
+    if before is None or after is None:
+        return "–"
+    by = after - before
+    if unit in ("share", "points"):
+        return f"{points(by)} points"
+    text = written(abs(by), unit)
+    zero = _plain(abs(by), unit).strip("0.") == ""
+    return text if zero else ("+" if by > 0 else MINUS) + text
+
+
+def tick_text(value: float, unit: str) -> str:
+    """A number on an axis."""
+    if unit == "share":
+        return f"{100 * value:g} %"
+    if unit == "points":
+        return f"{100 * value:+g}".replace("-", MINUS) if value else "0"
+    if unit in ("s", "bytes"):
+        return written(value, unit) if value else "0"
+    return f"{value:,.10g}".replace(",", THIN).replace("-", MINUS)
+
+
+@register.filter
+def measured(row: Any) -> str:
+    """A metric value (with value, low, high and unit) and its 95 % interval: 61.4 % (59.3 to 63.5)"""
+    if not row or row.value is None:
+        return "–"
+    ends = written_interval(row.low, row.high, row.unit)
+    return written(row.value, row.unit) + (f" ({ends})" if ends else "")
+
+
+@register.filter
+def by_unit(value: Any, unit: str) -> str:
+    """{{ 0.614|by_unit:"share" }} -> 61.4 %"""
+    return "–" if _missing(value) else written(float(value), unit)
 
 
 @register.filter

@@ -1,0 +1,86 @@
+"""A forest plot: differences below each other, each with its interval, against no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webapp.metrics.charts.scale import Tick, nice_ticks
+from webapp.metrics.templatetags.numbers import tick_text, written, written_interval
+
+LEFT, RIGHT = 4.0, 96.0
+ROW, TOP, BELOW = 44, 8, 28
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    href: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """x positions in per cent, y in pixels; ``words_y`` is where label and value stand, above the mark.
+
+    ``side``: the interval lies ``above`` or ``below`` zero, or ``over`` it: that could be chance.
+    """
+
+    difference: Difference
+    words_y: float
+    y: float
+    x: float
+    low: float | None
+    high: float | None
+    text: str
+    side: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    height: int
+    bottom: float
+    zero: float
+    ticks: list[Tick]
+    rows: list[Row]
+
+
+def forest(differences: Sequence[Difference], unit: str) -> Forest | None:
+    """Rows from top to bottom on one axis that always holds zero; None without rows."""
+    if not differences:
+        return None
+    ends = [0.0, *(e for d in differences for e in (d.value, d.low, d.high) if e is not None)]
+    ticks = nice_ticks(min(ends), max(ends), 4)
+
+    def x(value: float) -> float:
+        return round(LEFT + (RIGHT - LEFT) * (value - ticks[0]) / (ticks[-1] - ticks[0]), 2)
+
+    rows = []
+    for i, d in enumerate(differences):
+        low, high = (d.low, d.high) if d.low is not None and d.high is not None else (None, None)
+        text = written(d.value, unit)
+        if low is not None and high is not None:
+            text += f" ({written_interval(low, high, unit)})"
+        rows.append(
+            Row(
+                difference=d,
+                words_y=TOP + ROW * i + 14,
+                y=TOP + ROW * i + 27,
+                x=x(d.value),
+                low=None if low is None else x(low),
+                high=None if high is None else x(high),
+                text=text,
+                side=_side(low, high),
+            )
+        )
+    bottom = TOP + ROW * len(differences)
+    return Forest(bottom + BELOW, bottom, x(0), [Tick(x(t), tick_text(t, unit)) for t in ticks], rows)
+
+
+def _side(low: float | None, high: float | None) -> str:
+    if low is not None and low > 0:
+        return "above"
+    return "below" if high is not None and high < 0 else "over"
