@@ -9,6 +9,7 @@ from loop.records import Split
 from tests import factories as make
 from webapp.accounts.models import User
 from webapp.iterations.models import Iteration, RunPoint, Transition, WorkUnit
+from webapp.metrics.models import Alarm, MetricValue, PromptFigures
 from webapp.projects.models import Project, Prompt, Role
 from webapp.registry.models import ModelVersion
 from webapp.registry.services import (
@@ -41,6 +42,141 @@ def decision(before: float, after: float, promote: bool, **values: object) -> di
         "guards": {"probe accuracy": {"before": 0.5, "after": 0.55}},
         **values,
     }
+
+
+# Of a project's iterations 1 to 6; 3 is the control of 2, 4 lost its diversity. (value, half the interval)
+MEASURED = {
+    "samples_right": ("share", [0.40, 0.47, 0.41, 0.46, 0.52, 0.58], 0.03),
+    "pass_at_1": ("share", [0.40, 0.47, 0.41, 0.46, 0.52, 0.58], 0.03),
+    "pass_at_k": ("share", [0.62, 0.68, 0.62, 0.50, 0.71, 0.76], 0.04),
+    "maj_at_k": ("share", [0.48, 0.55, 0.49, 0.47, 0.60, 0.66], 0.04),
+    "best_of_n:logprob": ("share", [0.45, 0.52, 0.46, 0.46, 0.57, 0.62], 0.04),
+    "best_of_n:self_verdict": ("share", [None, 0.50, None, 0.46, 0.55, 0.60], 0.04),
+    "pass_gain": ("points", [0.22, 0.21, 0.21, 0.04, 0.19, 0.18], 0.03),
+    "distinct_2": ("ratio", [0.71, 0.69, 0.70, 0.22, 0.66, 0.65], 0.02),
+    "answer_entropy": ("bits", [1.42, 1.31, 1.40, 0.28, 1.22, 1.15], 0.08),
+    "sample_tokens": ("tokens", [142.0, 150.0, 143.0, 96.0, 151.0, 149.0], 4.0),
+    "ece:logprob": ("score", [0.18, 0.15, 0.18, 0.36, 0.12, 0.10], 0.02),
+    "kept_rate": ("share", [0.30, 0.34, 0.30, 1.0, 0.37, 0.41], 0.02),
+    "kept_right": ("share", [0.97, 0.98, 0.50, 0.46, 0.98, 0.98], 0.01),
+    "critic_agrees_with_checker": ("share", [0.70, 0.74, 0.71, 0.73, 0.79, 0.83], 0.03),
+    "people_agree_with_checker": ("share", [0.95, 0.96, None, 0.95, 0.96, 0.97], 0.02),
+    "heldout_before": ("share", [0.33, 0.40, 0.40, 0.47, 0.47, 0.55], 0.03),
+    "heldout_after": ("share", [0.40, 0.47, 0.39, 0.38, 0.55, 0.61], 0.03),
+    "heldout_gain": ("points", [0.07, 0.07, -0.01, -0.09, 0.08, 0.06], 0.03),
+    "tokens_generated": ("tokens", [81200.0, 86100.0, 82000.0, 60300.0, 88200.0, 87400.0], None),
+    "machine_seconds": ("s", [812.0, 840.0, 815.0, 640.0, 851.0, 846.0], None),
+}
+DETAILS = {
+    "pass_at_k": {
+        "k": 8,
+        "curve": [[1, 0.58, 0.55, 0.61], [2, 0.66, 0.62, 0.70], [4, 0.72, 0.68, 0.76], [8, 0.76, 0.72, 0.8]],
+    },
+    "ece:logprob": {
+        "reliability": [
+            {"low": 0.2, "high": 0.4, "n": 60, "confidence": 0.31, "accuracy": 0.22},
+            {"low": 0.6, "high": 0.8, "n": 240, "confidence": 0.71, "accuracy": 0.61},
+            {"low": 0.8, "high": 1.0, "n": 500, "confidence": 0.92, "accuracy": 0.84},
+        ],
+        "risk_coverage": [[0.25, 0.05], [0.5, 0.12], [0.75, 0.24], [1.0, 0.42]],
+    },
+}
+
+
+@dataclass
+class MeasuredPast:
+    """Six measured iterations: 3 is the control of 2, 4 has a bad alarm, 6 is the newest."""
+
+    project: Project
+    lead: User
+    iterations: list[Iteration]
+    train: list[Prompt]
+    alarm: Alarm
+
+
+def measured_past(prompts: int = 12) -> MeasuredPast:
+    """`MEASURED` as rows, each prompt's figures, and an alarm; models of 1, 2, 5 and 6 became champion."""
+    project = make.project_make(name="Word problems")
+    lead = make.member_make(project, role=Role.LEAD)
+    train = [make.prompt_make(project, f"train story {n}: how many pears?") for n in range(prompts)]
+    base = base_register(project=project)
+    project.refresh_from_db()
+    iterations: list[Iteration] = []
+    for i in range(6):
+        recipe = "self" if i == 3 else "rest-em"
+        control, promote = i == 2, i not in (2, 3)
+        gain, heldout = MEASURED["heldout_gain"][1][i], MEASURED["heldout_before"][1][i]
+        model = model_register(
+            project=project,
+            parent=base,
+            adapter_path=f"adapter-{i}",
+            recipe=f"{recipe} v1",
+            status="control" if control else "challenger",
+        )
+        done = finished(
+            project,
+            model,
+            champion=base,
+            recipe_name=recipe,
+            recipe={"name": recipe, "version": 1},
+            arm="shuffled" if control else "main",
+            control_of=iterations[1] if control else None,
+            decision=decision(heldout, heldout + gain, promote),
+        )
+        ModelVersion.objects.filter(pk=model.pk).update(iteration=done)
+        if promote:
+            champion_promote(project=project, version=model, reasons=["it wins"], iteration_id=done.pk)
+            base = model
+            project.refresh_from_db()
+        _measured(done, i)
+        _prompt_figures(done, train, right=2 + i if promote else 2)
+        iterations.append(done)
+    alarm = Alarm.objects.create(
+        project=project,
+        iteration=iterations[3],
+        key="diversity_loss",
+        level="bad",
+        metric="distinct_2",
+        text="Distinct bigrams fell from 0.69 to 0.22.",
+        facts={"distinct_2": 0.22, "before": 0.69, "limit": 0.8},
+    )
+    return MeasuredPast(project, lead, iterations, train, alarm)
+
+
+def _measured(iteration: Iteration, i: int) -> None:
+    MetricValue.objects.bulk_create(
+        MetricValue(
+            project_id=iteration.project_id,
+            iteration=iteration,
+            name=name,
+            value=values[i],
+            low=None if half is None or values[i] is None else values[i] - half,
+            high=None if half is None or values[i] is None else values[i] + half,
+            n=400,
+            unit=unit,
+            detail=DETAILS.get(name, {}) if values[i] is not None else {"reason": "no samples with it"},
+        )
+        for name, (unit, values, half) in MEASURED.items()
+    )
+
+
+def _prompt_figures(iteration: Iteration, prompts: list[Prompt], right: int) -> None:
+    """Prompt n has min(8, right + n % 3) of 8 samples right."""
+    PromptFigures.objects.bulk_create(
+        PromptFigures(
+            iteration=iteration,
+            prompt=prompt,
+            samples=8,
+            scored=8,
+            right=min(8, right + n % 3),
+            kept=min(4, right),
+            answers=4,
+            majority=right > 3,
+            best=right > 3,
+            tokens=140.0,
+        )
+        for n, prompt in enumerate(prompts)
+    )
 
 
 @dataclass

@@ -1,0 +1,188 @@
+"""Reads of measured values over the iterations of a project: few queries, plain shapes, never samples.
+
+Pages get light rows instead of models: fifty iterations have thousands of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.fields.json import KT
+
+from loop.evaluate.metric import Metric
+from loop.evaluate.unpaired import unpaired_difference
+from loop.stages import Stage
+from webapp.iterations.models import Iteration
+from webapp.metrics.measures import groups, metric_named
+from webapp.metrics.models import MetricValue
+from webapp.projects.models import Project
+
+Kind = Literal["promoted", "held", "control", "open"]
+SPAN = 20  # iterations that a sparkline shows
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An iteration as dashboards place it. ``alarms``: how many fired for it."""
+
+    pk: int
+    number: int
+    main: bool
+    recipe: str
+    kind: Kind
+    alarms: int
+    control_of: int | None  # pk
+
+
+class Reading(NamedTuple):
+    """A stored value without its detail. ``value`` is None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unit: str
+
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+Readings = Mapping[str, Mapping[int, Reading]]  # name -> iteration pk -> reading
+
+
+def turns_of(project: Project, *, arm: str = "", recipe: str = "", last: int | None = None) -> list[Turn]:
+    """The project's iterations from the oldest to the newest: one query.
+
+    ``arm`` main or control, ``recipe`` a recipe's name: those alone. ``last``: the newest so many.
+    """
+    found: QuerySet[Iteration] = project.iterations.all()
+    if arm:
+        found = (
+            found.filter(arm=Iteration.Arm.MAIN) if arm == "main" else found.exclude(arm=Iteration.Arm.MAIN)
+        )
+    if recipe:
+        found = found.filter(recipe_name=recipe)
+    rows = (
+        found.annotate(promote=KT("decision__promote"), fired=Count("alarms"))
+        .order_by("-number")
+        .values_list("pk", "number", "arm", "recipe_name", "stage", "promote", "fired", "control_of_id")
+    )
+    rows = rows[:last] if last else rows
+    return [
+        Turn(pk, number, arm == Iteration.Arm.MAIN, recipe, _kind(arm, stage, promote), fired, control_of)
+        for pk, number, arm, recipe, stage, promote, fired, control_of in reversed(rows)
+    ]
+
+
+def _kind(arm: str, stage: str, promote: str | None) -> Kind:
+    if arm != Iteration.Arm.MAIN:
+        return "control"
+    if stage != Stage.DONE.value:
+        return "open"
+    return "promoted" if promote == "true" else "held"
+
+
+def readings_of(project: Project, turns: Collection[Turn], names: Collection[str] | None = None) -> Readings:
+    """Values of these iterations: one query. ``names``: these alone; ``name:*`` stands for every source."""
+    found = MetricValue.objects.filter(
+        project=project, iteration__in=[t.pk for t in turns], model_version=None
+    )
+    if names is not None:
+        found = found.filter(named(names))
+    by_name: dict[str, dict[int, Reading]] = {}
+    for name, pk, *rest in found.values_list("name", "iteration_id", "value", "low", "high", "n", "unit"):
+        by_name.setdefault(name, {})[pk] = Reading(*rest)
+    return by_name
+
+
+def named(names: Collection[str]) -> Q:
+    """Rows of these names; ``name:*`` stands for every source."""
+    plain = Q(name__in=[n for n in names if not n.endswith(":*")])
+    for name in names:
+        if name.endswith(":*"):
+            plain |= Q(name__startswith=name[:-1])
+    return plain
+
+
+def detail_of(project: Project, name: str, number: int) -> MetricValue | None:
+    """One value with its detail, by the number of its iteration."""
+    return MetricValue.objects.filter(
+        iteration__project=project, iteration__number=number, name=name, model_version=None
+    ).first()
+
+
+def before(turns: Sequence[Turn], turn: Turn, values: Mapping[int, Reading]) -> Turn | None:
+    """The main iteration before this one that has a value: what a change is measured against."""
+    earlier = [t for t in turns if t.main and t.number < turn.number and _known(values.get(t.pk))]
+    return earlier[-1] if earlier else None
+
+
+def _known(reading: Reading | None) -> bool:
+    return reading is not None and reading.value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``word``: better, worse (a metric with a good direction), higher, lower (one without), unclear (the
+    intervals explain it), or same. ``by`` is after - before; ``ci95`` takes the sides for independent."""
+
+    by: float
+    ci95: tuple[float, float] | None
+    word: str
+    sign: str
+
+
+SIGNS = {"better": "▲", "worse": "▼", "higher": "↑", "lower": "↓", "unclear": "≈", "same": "="}
+
+
+def change_of(metric: Metric, earlier: Reading | None, now: Reading | None) -> Change | None:
+    """What became of a value between two iterations; None unless both have one."""
+    if earlier is None or now is None or earlier.value is None or now.value is None:
+        return None
+    by, ci95 = now.value - earlier.value, None
+    if earlier.ci95 and now.ci95:
+        by, ci95 = unpaired_difference(earlier.value, earlier.ci95, now.value, now.ci95)
+    word = _word(metric, by, ci95)
+    return Change(by, ci95, word, SIGNS[word])
+
+
+def _word(metric: Metric, by: float, ci95: tuple[float, float] | None) -> str:
+    if by == 0:
+        return "same"
+    if ci95 is not None and ci95[0] <= 0 <= ci95[1]:
+        return "unclear"
+    if ci95 is None or not metric.better:  # without an interval nobody knows whether it could be chance
+        return "higher" if by > 0 else "lower"
+    return "better" if (by > 0) == (metric.better == "up") else "worse"
+
+
+def names_by_group(readings: Readings) -> list[tuple[str, list[tuple[str, Metric]]]]:
+    """(group, [(stored name, metric)]) of what was measured, in the order of pages; sources by name."""
+    found = []
+    for group in groups():
+        names = [
+            (name, metric)
+            for metric in group.METRICS
+            for name in sorted(n for n in readings if metric.covers(n))
+        ]
+        if names:
+            found.append((group.GROUP, names))
+    return found
+
+
+def title_of(name: str) -> str:
+    """How a stored value is called: the metric's title, and the source where there is one."""
+    metric = metric_named(name)
+    _, _, source = name.partition(":")
+    title = metric.title if metric else name
+    return f"{title}, {source.replace('_', ' ')}" if source else title
+
+
+def latest(turns: Sequence[Turn], values: Mapping[int, Reading]) -> Turn | None:
+    """The newest iteration that has a value, main ones first: what a page leads with."""
+    known = [t for t in turns if _known(values.get(t.pk))]
+    return next((t for t in reversed(known) if t.main), known[-1] if known else None)
