@@ -1,15 +1,23 @@
 """What an iteration comes to, told to whoever asked: written in the transaction of the move itself."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils import timezone
 
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.iterations.signals import decided, failed, stage_left
+from webapp.metrics.alarms_page import AlarmRow
+from webapp.metrics.models import Alarm
+from webapp.metrics.signals import alarm_fired
 from webapp.notices.models import Event
 from webapp.notices.services.writing import notice_add
 from webapp.notices.words import decision_words
+
+
+STALE = timedelta(days=1)  # after an iteration's end: an alarm found then is no news
 
 
 @receiver(decided, dispatch_uid="notices.decided")
@@ -28,6 +36,26 @@ def on_stage_left(iteration: Iteration, left: Stage, **_: Any) -> None:
 @receiver(failed, dispatch_uid="notices.failed")
 def on_failed(iteration: Iteration, why: str, **_: Any) -> None:
     _tell(iteration, Event.FAILED, why)
+
+
+@receiver(alarm_fired, dispatch_uid="notices.alarm")
+def on_alarm(alarm: Alarm, **_: Any) -> None:
+    iteration, row = alarm.iteration, AlarmRow(alarm)
+    if iteration.finished_at and timezone.now() - iteration.finished_at > STALE:
+        return  # found while old iterations were measured anew: the alarms page has it, nobody need be woken
+    notice_add(
+        project=iteration.project,
+        event=Event.ALARM,
+        key=f"alarm {iteration.pk} {alarm.key}",
+        title=f"{iteration}: alarm “{row.title.lower()}”",
+        text=f"{alarm.text} {row.what_to_do}",
+        page=("alarms",),
+        facts={
+            "iteration": iteration.number,
+            "recipe": iteration.recipe_name,
+            "alarm": {"key": alarm.key, "level": alarm.level, "metric": alarm.metric, **alarm.facts},
+        },
+    )
 
 
 _TITLES = {

@@ -21,9 +21,9 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     if right is None or gain is None or right.value is None or not below(right, 1 - WORTH_FILTERING):
         return None
     room = 1 - right.value
-    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else None
     # Dropping repeats drops more right samples than wrong ones: what accepts must be idle by itself, too.
-    if not below(gain, limit * room) or (chosen is not None and not below(chosen, limit * room)):
+    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
+    if not (below(gain, limit * room) and below(chosen, limit * room)):
         return None
     return Fired(
         "kept_gain",

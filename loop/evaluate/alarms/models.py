@@ -97,8 +97,8 @@ def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
             f" right more often: held-out {points(gain)}.",
         )
     longer, gain = now["kept_tokens_ratio"], now["kept_gain"]
-    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else None
-    if longer and gain and above(longer, limit) and not_above(gain, 0.0) and not above(chosen, 0.0):
+    chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
+    if longer and gain and above(longer, limit) and not_above(gain, 0.0) and not_above(chosen, 0.0):
         return Fired(
             "kept_tokens_ratio",
             f"What was kept is {number(longer)} times as long as what was sampled, without being right more"
@@ -220,7 +220,7 @@ RULES = (
         reads=("forgetting",),
         stage=Stage.EVALUATE,
         formula="F = best earlier accuracy on the same probe prompts - accuracy now; F is above the limit.",
-        source="arXiv:2302.00487",
+        source="arXiv:1801.10112",
         what_to_do="Read which probe prompts were lost. Replay earlier rows (curate.replay), train fewer"
         " epochs or with a lower learning rate, or start from the base again.",
         decide=_forgetting,

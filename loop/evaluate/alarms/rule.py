@@ -32,7 +32,8 @@ class Seen:
         return self.value is not None and self.n >= ENOUGH
 
     def __neg__(self) -> Seen:
-        return Seen(*(None if x is None else -x for x in (self.value, self.high, self.low)), n=self.n)
+        value, low, high = (None if x is None else -x for x in (self.value, self.high, self.low))
+        return Seen(value, low, high, self.n)
 
 
 @dataclass(frozen=True, slots=True)

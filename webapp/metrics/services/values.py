@@ -16,6 +16,7 @@ from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.metrics.measures import edition, measures_of, metric_named
 from webapp.metrics.models import MetricValue
+from webapp.metrics.services.alarms import alarms_evaluate
 
 log = structlog.get_logger()
 
@@ -58,7 +59,18 @@ def stage_measure(
             failed.append(group)
         else:
             done[group] = edition(group)
+    _look(iteration)
     return Measured(written, done, tuple(failed))
+
+
+def _look(iteration: Iteration) -> None:
+    """See whether what is measured now gives alarm. A rule that fails must not stop the loop either."""
+    try:
+        alarms_evaluate(iteration=iteration)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("alarms not looked through", iteration=iteration.pk)
 
 
 def measured_result(before: dict[str, Any], measured: Measured) -> dict[str, Any]:

@@ -1,0 +1,242 @@
+"""Alarms: the rules applied to what was measured of an iteration, and what people do about them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from loop.evaluate.alarms import RULES, Fired, Rule, Seen, Turn, fired
+from loop.stages import Stage
+from webapp.accounts.models import User
+from webapp.events import notify
+from webapp.iterations.models import Iteration
+from webapp.metrics.models import Alarm, AlarmRule, MetricValue
+from webapp.metrics.signals import alarm_fired
+from webapp.projects.models import Project
+from webapp.projects.services.setup import audit_record
+
+LOOKED_BACK = 10  # earlier iterations at most: no rule looks further than two of a kind and the first
+DECIDING = Stage.EVALUATE  # the last stage whose measuring the gate waits for
+
+
+class AlarmRefused(Exception):
+    """The message says what to do."""
+
+
+# ---- what was seen --------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def alarms_evaluate(*, iteration: Iteration) -> list[Alarm]:
+    """Look through the rules once a stage was measured; returns the iteration's alarms that hold now.
+
+    Safe to repeat: an alarm is written once and told once, its numbers follow what was measured anew, and one
+    that no longer holds is taken back unless somebody dealt with it. A rule whose figures are not there yet
+    says nothing, so the order in which stages are measured does not matter.
+    """
+    # One at a time: stages are measured side by side, and who read too early must not take back an alarm.
+    Iteration.objects.select_for_update(no_key=True, of=("self",)).get(pk=iteration.pk)
+    own = {row.key: row for row in iteration.project.alarm_rules.all()}
+    now, history = turns_of(iteration)
+    known = {alarm.key: alarm for alarm in iteration.alarms.all()}
+    holding: list[Alarm] = []
+    changed = False
+    for key, rule in RULES.items():
+        mine = own.get(key)
+        said = None
+        if mine is None or mine.enabled:
+            said = fired(rule, now, history, mine.limit if mine else None)
+        alarm = known.get(key)
+        if said is not None:
+            alarm, new = _write(iteration, rule, mine, said, now, alarm)
+            holding.append(alarm)
+            changed |= new
+        elif alarm is not None and alarm.seen_at is None:
+            alarm.delete()
+            changed = True
+    if changed:
+        notify(project_id=iteration.project_id, iteration_id=iteration.pk, what="alarm")
+    return holding
+
+
+def _order(stage: Stage) -> int:
+    return list(Stage).index(stage)
+
+
+def _write(
+    iteration: Iteration, rule: Rule, own: AlarmRule | None, said: Fired, now: Turn, alarm: Alarm | None
+) -> tuple[Alarm, bool]:
+    values = {
+        "level": rule.level,
+        "metric": said.metric,
+        "text": said.text,
+        "facts": {
+            "limit": own.limit if own and own.limit is not None else rule.limit,
+            "unit": rule.unit,
+            "values": _facts(rule, now),
+        },
+    }
+    if alarm is None:
+        alarm = Alarm.objects.create(
+            project_id=iteration.project_id,
+            iteration=iteration,
+            key=rule.key,
+            held=bool(own and own.hold),
+            **values,
+        )
+        alarm_fired.send(sender=Alarm, alarm=alarm)
+        return alarm, True
+    was = {name: getattr(alarm, name) for name in values}
+    if was != json.loads(json.dumps(values)):
+        for name, value in values.items():
+            setattr(alarm, name, value)
+        alarm.save(update_fields=[*values])
+    return alarm, False
+
+
+def _facts(rule: Rule, now: Turn) -> dict[str, Any]:
+    """The values that the rule read, as they were."""
+    plain = {name for name in rule.reads if not name.endswith(":*")}
+    starts = tuple(name[:-1] for name in rule.reads if name.endswith(":*"))
+    return {
+        name: [seen.value, seen.low, seen.high, seen.n]
+        for name, seen in sorted(now.values.items())
+        if name in plain or (starts and name.startswith(starts))
+    }
+
+
+def turns_of(iteration: Iteration) -> tuple[Turn, list[Turn]]:
+    """The iteration and the main ones before it, oldest first, as rules see them: two queries."""
+    earlier = list(
+        Iteration.objects.filter(
+            project_id=iteration.project_id, arm=Iteration.Arm.MAIN, number__lt=iteration.number
+        )
+        .only("id", "number", "arm", "recipe")
+        .order_by("-number")[:LOOKED_BACK]
+    )
+    rows = MetricValue.objects.filter(
+        iteration__in=[iteration.pk, *(i.pk for i in earlier)], model_version=None, value__isnull=False
+    ).values_list("iteration_id", "name", "value", "low", "high", "n")
+    values: dict[int, dict[str, Seen]] = defaultdict(dict)
+    for pk, name, *numbers in rows:
+        values[pk][name] = Seen(*numbers)
+    past = [_turn(i, values[i.pk]) for i in reversed(earlier)]
+    return _turn(iteration, values[iteration.pk]), past
+
+
+def _turn(iteration: Iteration, values: Mapping[str, Seen]) -> Turn:
+    recipe = iteration.recipe
+    curate = recipe.get("curate") or {}
+    return Turn(
+        values=values,
+        acceptor=_acceptor(str(curate.get("accept", "")), recipe.get("needs") or ()),
+        rows=frozenset(curate.get("rows") or ()),
+        sampling=json.dumps([recipe.get("method"), recipe.get("settings")], sort_keys=True),
+        control=iteration.arm != Iteration.Arm.MAIN,
+    )
+
+
+def _acceptor(accept: str, needs: Iterable[str]) -> str:
+    """Whose word accepts, as metrics name sources; a scorer by its role."""
+    if accept == "scorer":
+        return next((role for role in ("reward", "process_reward") if role in needs), "")
+    return accept if accept == "self_verdict" else ""
+
+
+# ---- the gate -------------------------------------------------------------------------------------
+
+
+def reasons_to_hold(iteration: Iteration) -> list[str]:
+    """What open alarms whose rules hold say against promoting; marks them as holding."""
+    rules = set(
+        AlarmRule.objects.filter(project_id=iteration.project_id, hold=True, enabled=True).values_list(
+            "key", flat=True
+        )
+    )
+    reasons = []
+    for alarm in iteration.alarms.order_by("id"):
+        holds = alarm.key in rules and alarm.seen_at is None
+        if alarm.held != holds:
+            alarm.held = holds
+            alarm.save(update_fields=["held"])
+        if holds:
+            reasons.append(f"alarm “{title_of(alarm.key).lower()}”: {alarm.text}")
+    return reasons
+
+
+def title_of(key: str) -> str:
+    return RULES[key].title if key in RULES else key.replace("_", " ")
+
+
+# ---- what people do -------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def rule_change(
+    *, project: Project, key: str, enabled: bool, hold: bool, limit: float | None, by: User
+) -> AlarmRule:
+    """Set a rule for the project; ``limit`` None or the default one: the default, also if that changes.
+
+    Raises:
+        AlarmRefused: there is no such rule, it has no limit, or the limit lies outside what makes sense.
+    """
+    rule = RULES.get(key)
+    if rule is None:
+        raise AlarmRefused(f"There is no rule {key}.")
+    if limit is not None and rule.limit is None:
+        raise AlarmRefused(f"{rule.title} has no limit to set.")
+    if limit is not None and not rule.span[0] <= limit <= rule.span[1]:
+        raise AlarmRefused(f"The limit must lie within {rule.span[0]:g} and {rule.span[1]:g}.")
+    if hold and not may_hold(rule):
+        raise AlarmRefused(f"{rule.title} is known only after the gate decided, so it cannot hold it.")
+    own = None if limit == rule.limit else limit
+    row, _ = AlarmRule.objects.update_or_create(
+        project=project,
+        key=key,
+        defaults={"enabled": enabled, "hold": hold, "limit": own, "changed_by": by},
+    )
+    audit_record(
+        project=project,
+        actor=by,
+        verb="alarm rule changed",
+        target=rule.title,
+        data={"key": key, "enabled": enabled, "hold": hold, "limit": own},
+    )
+    return row
+
+
+def may_hold(rule: Rule) -> bool:
+    return _order(rule.stage) <= _order(DECIDING)
+
+
+@transaction.atomic
+def rule_reset(*, project: Project, key: str, by: User) -> bool:
+    """Back to the default; false where it was at it."""
+    gone, _ = AlarmRule.objects.filter(project=project, key=key).delete()
+    if gone:
+        audit_record(project=project, actor=by, verb="alarm rule reset", target=title_of(key))
+    return bool(gone)
+
+
+@transaction.atomic
+def alarm_seen(*, alarm: Alarm, note: str, by: User) -> bool:
+    """Mark an alarm as dealt with, with what was done; false where somebody else was first."""
+    marked = Alarm.objects.filter(pk=alarm.pk, seen_at__isnull=True).update(
+        seen_at=timezone.now(), seen_by=by, note=note[:300]
+    )
+    if not marked:
+        return False
+    audit_record(
+        project=alarm.project,
+        actor=by,
+        verb="alarm dealt with",
+        target=f"{alarm.iteration}: {title_of(alarm.key)}",
+        data={"note": note[:300]},
+    )
+    notify(project_id=alarm.project_id, iteration_id=alarm.iteration_id, what="alarm")
+    return True
