@@ -199,6 +199,11 @@ class Score:
     detail: str = ""
 
 
+# Name of the score of a rewrite made without the words of a critique, to measure what those are worth:
+# such a response is a control, never trained on and never counted among refinements.
+CONTENT_FREE = "content_free"
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Everything one method run over one prompt produced. ``error`` is set when the method raised."""

@@ -11,7 +11,18 @@ from typing import Literal
 
 from loop.annotate.aggregate import AgreedCritique, agreed_critique
 from loop.finetune.objectives import SCORER_ROLES
-from loop.records import Critique, Preference, Prompt, Response, RowKind, Score, Split, TrainRow, Verdict
+from loop.records import (
+    CONTENT_FREE,
+    Critique,
+    Preference,
+    Prompt,
+    Response,
+    RowKind,
+    Score,
+    Split,
+    TrainRow,
+    Verdict,
+)
 
 Accept = Literal["verifier", "self_verdict", "people", "scorer"]
 KEPT = "kept"
@@ -28,7 +39,7 @@ class LeakError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Material:
     """Everything known about one prompt that training may use. Raises LeakError unless the prompt is a
-    train prompt: nothing built from Material can leak."""
+    train prompt: nothing built from Material can leak. Rewrites made as controls are left out of it."""
 
     prompt: Prompt
     responses: tuple[Response, ...] = ()
@@ -44,6 +55,8 @@ class Material:
                 f"prompt {self.prompt.id} is a {self.prompt.split.value} prompt;"
                 " only train prompts may become examples"
             )
+        if controls := {s.response_id for s in self.scores if s.name == CONTENT_FREE}:
+            object.__setattr__(self, "responses", tuple(r for r in self.responses if r.id not in controls))
 
     def response(self, response_id: str) -> Response | None:
         return next((r for r in self.responses if r.id == response_id), None)

@@ -42,6 +42,9 @@ class Dialect(Protocol):
         """Ask for a rewrite of ``response``. ``history``: earlier drafts and their critiques, oldest
         first; a dialect for a small context may leave it out."""
 
+    def try_again(self, prompt: Prompt, response: Response) -> tuple[Message, ...]:
+        """Ask for a rewrite of ``response`` as `refine` does, but without a critique's words: its control."""
+
     def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]: ...
 
     def split_steps(self, text: str) -> tuple[Step, ...]:

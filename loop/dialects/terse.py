@@ -74,6 +74,11 @@ class Terse:
             talk.append(Message("assistant", self.write_critique(critique, response)))
         return (*talk, Message("user", "Rewrite:"))
 
+    def try_again(self, prompt: Prompt, response: Response) -> tuple[Message, ...]:
+        """The same turns with a critique that has a verdict and nothing else."""
+        empty = Message("assistant", f"Verdict: {Verdict.WRONG.value}")
+        return (*self.critique(prompt, response), empty, Message("user", "Rewrite:"))
+
     def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]:
         """Raises ValueError unless there are 2 to 8 responses."""
         if not 2 <= len(responses) <= len(_LETTERS):

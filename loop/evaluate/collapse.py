@@ -20,8 +20,9 @@ def repeats(text: str, n: int = 4) -> tuple[int, int]:
 def distinct_parts(texts: Sequence[str], n: int = 2) -> tuple[Floats, Floats]:
     """What each text adds to distinct-n over all: (different n-grams, n-grams), each an array over the texts.
 
-    distinct-n = different n-grams of all texts / n-grams (Li et al., 2015, arXiv:1510.03055). One that k texts
-    share counts 1/k in each, so that the parts add up to the whole, and a resample of texts can be summed.
+    distinct-n = different n-grams of all texts / n-grams (Li et al., 2015, arXiv:1510.03055). Of one that
+    occurs k times each occurrence counts 1/k, so that the parts add up to the whole, and a resample of texts
+    can be summed.
     """
     counts = [Counter(_grams(text, n)) for text in texts]
     everywhere: Counter[tuple[str, ...]] = Counter()

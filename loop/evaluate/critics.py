@@ -2,7 +2,7 @@
 
 The critic's "right" is the positive class: TPR is over responses that are right, TNR over those that are
 wrong, so that a critic who stamps everything right has TPR 1, TNR 0 and a balanced accuracy of a half
-(Zhang et al., 2024, arXiv:2404.17140; first errors: Zheng et al., 2024, arXiv:2412.06559).
+(Chen et al., 2025, arXiv:2504.19162; first errors: Zheng et al., 2024, arXiv:2412.06559).
 """
 
 from __future__ import annotations

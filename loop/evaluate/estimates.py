@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from loop.evaluate.metric import Value
-from loop.evaluate.rates import accuracy
-from loop.evaluate.resample import Floats, Resamples
+from loop.evaluate.resample import Estimate, Floats, Resamples
 
 UNDEFINED = "nothing of what it divides by was seen"
 
@@ -27,7 +26,7 @@ class PromptSums:
     def __bool__(self) -> bool:
         return bool(self._rows)
 
-    def add(self, prompt: Hashable, **amounts: float) -> None:
+    def add(self, prompt: Hashable, amounts: Mapping[str, float]) -> None:
         row = self._rows.get(prompt)
         if row is None:
             row = self._rows[prompt] = [0.0] * len(self._at)
@@ -39,32 +38,22 @@ class PromptSums:
         at = self._at[name]
         return np.array([row[at] for row in self._rows.values()], dtype=np.float64)
 
-    def total(self, name: str) -> float:
-        return float(self.column(name).sum())
+    def total(self, name: str) -> int:
+        return int(self.column(name).sum())
 
     def value(
         self,
         name: str,
         statistic: Callable[..., Any],
         *columns: str,
-        n: float | None = None,
+        n: int | None = None,
         detail: Mapping[str, Any] | None = None,
         reason: str = UNDEFINED,
     ) -> Value:
-        """``statistic`` of the columns' sums. ``n``: by default the sum of the last column.
-
-        There is no interval where no resample differs from another: that is not certainty.
-        """
+        """``statistic`` of the columns' sums. ``n``: by default the sum of the last column."""
         parts = [self.column(c) for c in columns]
-        counted = int(parts[-1].sum() if n is None else n)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = float(statistic(*(np.float64(part.sum()) for part in parts)))
-        if not np.isfinite(value):
-            return Value(name, None, None, counted, {**(detail or {}), "reason": reason})
-        if self._drawn is None:
-            self._drawn = Resamples(len(self._rows), seed=self._seed)
-        ends = self._drawn.interval(statistic, *parts)
-        return Value(name, value, ends if ends and ends[0] < ends[1] else None, counted, detail or {})
+        found = self._resamples.estimate(statistic, *parts) if self else Estimate(None)
+        return _valued(name, found, int(parts[-1].sum()) if n is None else n, detail, reason)
 
     def share(
         self,
@@ -75,11 +64,20 @@ class PromptSums:
         detail: Mapping[str, Any] | None = None,
         reason: str = UNDEFINED,
     ) -> Value:
-        """``part`` of ``whole``. Where all or nothing is, no resample differs: then Wilson's interval with a
-        prompt for one observation, which is the careful side."""
-        found = self.value(name, np.divide, part, whole, detail=detail, reason=reason)
-        if found.ci95 is None and found.value in (0.0, 1.0):
-            prompts = int(np.count_nonzero(self.column(whole)))
-            wilson = accuracy([found.value == 1.0] * prompts).ci95
-            return Value(name, found.value, wilson, found.n, {**found.detail, "interval": "Wilson"})
-        return found
+        """``part`` of ``whole``; n: the sum of ``whole``. With Wilson's interval where all or nothing is."""
+        parts = self.column(part), self.column(whole)
+        found = self._resamples.share(*parts) if self else Estimate(None)
+        return _valued(name, found, int(parts[1].sum()), detail, reason)
+
+    @property
+    def _resamples(self) -> Resamples:
+        if self._drawn is None or self._drawn.n != len(self._rows):
+            self._drawn = Resamples(len(self._rows), seed=self._seed)
+        return self._drawn
+
+
+def _valued(name: str, found: Estimate, n: int, detail: Mapping[str, Any] | None, reason: str) -> Value:
+    told = dict(detail or {})
+    if found.value is None:
+        return Value(name, None, None, n, told | {"reason": reason})
+    return Value(name, found.value, found.ci95, n, told)

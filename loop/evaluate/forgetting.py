@@ -13,9 +13,9 @@ from loop.evaluate.resample import Floats, Resamples
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """``value``: F = max over earlier models of accuracy then - accuracy now, each on the prompts that both were
-    scored on (Chaudhry et al., 2018, arXiv:1801.10112). Below 0: better than ever. ``best``: which one it was.
-    ``lost``: prompts that an earlier model solved and that are wrong now, of ``solved`` scored now.
+    """``value``: F = max over earlier models of accuracy then - accuracy now, each on the prompts that both
+    were scored on (Chaudhry et al., 2018, arXiv:1801.10112). Below 0: better than ever. ``best``: which model
+    it was. ``lost``: prompts that an earlier model solved and that are wrong now, of ``solved`` scored now.
     """
 
     value: float
@@ -43,7 +43,7 @@ def forgetting(earlier: Mapping[str, Outcomes], now: Outcomes, *, seed: int = 0)
     both = np.array([[x is not None for x in column] for column in known.values()], dtype=np.float64)
     falls = [_fall(then[i], both[i], current) for i in range(len(known))]
     best = int(np.argmax(falls))
-    solved_then = then.any(axis=0)
+    solved_then: list[bool] = (then.max(axis=0) > 0).tolist()
     names = list(known)
     return Forgetting(
         value=float(falls[best]),
@@ -68,6 +68,4 @@ def _interval(then: Floats, both: Floats, current: Floats, seed: int) -> tuple[f
         falls: Sequence[Floats] = [sums[i] / sums[models + i] for i in range(models)]
         return np.asarray(np.fmax.reduce(falls))
 
-    drawn = Resamples(len(current), seed=seed)
-    ends = drawn.interval(greatest, *(then - both * current), *both)
-    return ends if ends and ends[0] < ends[1] else None
+    return Resamples(len(current), seed=seed).interval(greatest, *(then - both * current), *both)

@@ -1,56 +1,63 @@
-"""Whether a judge of pairs judges what is said, or where it stands, how long it is, and who wrote it."""
+"""Whether a judge of pairs judges what is said, or where it stands, how long it is, and who wrote it.
+
+Shares of its choices; a half is no bias. What of a bias is people's own taste is told beside it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+EQUAL = -1  # people call it a tie, or both bad
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A judge's choice between two responses, as they were put to it.
+    """A judge's choice between two responses, in the order in which they were put to it.
 
-    ``winner``: 0 or 1 in the order put, None for a tie. ``longer``: which is longer, None where equal.
-    ``own``: which one the judge's own model wrote, None where both or neither.
-    ``people``: which one people chose, None where they did not decide.
+    ``winner``: 0 or 1, None for a tie. ``longer``: which is longer, None where equal. ``own``: which one the
+    judge's own model wrote, None where both or neither. ``people``: which one people chose, `EQUAL`, or None
+    where nobody said. ``placed``: false where it saw them one by one, so that no place can win.
     """
 
     winner: int | None
     longer: int | None = None
     own: int | None = None
     people: int | None = None
-    ordered: bool = True  # false: it saw them one by one, so that no place can win
+    placed: bool = True
 
 
 COUNTS = (
-    "judged", "agrees", "decided", "first", "unequal", "longer", "people_longer", "people_unequal", "mixed",
-    "own", "people_own",
+    "judged", "agrees", "placed", "first", "unequal", "longer", "people_unequal", "people_longer", "mixed",
+    "own",
 )  # fmt: skip
 
 
 def pair_counts(pair: Pair) -> Mapping[str, int]:
-    """What one choice adds. ``judged``: pairs that people and judge both decided; ``decided``: those put in an
-    order; ``mixed``: of one's own and another's response, that people decided too."""
+    """What one choice adds; a tie adds nothing.
+
+    ``judged``: pairs that people decided too. ``placed`` and ``first``: put in an order, and the first won.
+    ``unequal`` and ``longer``: of different length, and the longer won (Zheng et al., 2023,
+    arXiv:2306.05685); ``people_*``: of those that people decided, how people did. ``mixed`` and ``own``: of
+    one's own and another's response that people find equal, and its own won (Panickssery et al., 2024,
+    arXiv:2404.13076).
+    """
     if pair.winner is None:
         return {}
-    counts = {"decided": int(pair.ordered), "first": int(pair.ordered and pair.winner == 0)}
-    if pair.people is None:
-        return counts
-    counts |= {"judged": 1, "agrees": int(pair.winner == pair.people)}
+    counts = {"placed": int(pair.placed), "first": int(pair.placed and pair.winner == 0)}
     if pair.longer is not None:
-        counts |= {
-            "unequal": 1,
-            "longer": int(pair.winner == pair.longer),
-            "people_longer": int(pair.people == pair.longer),
-        }
-    if pair.own is not None:
-        counts |= {"mixed": 1, "own": int(pair.winner == pair.own), "people_own": int(pair.people == pair.own)}
+        counts |= {"unequal": 1, "longer": int(pair.winner == pair.longer)}
+    if pair.people == EQUAL:
+        if pair.own is not None:
+            counts |= {"mixed": 1, "own": int(pair.winner == pair.own)}
+    elif pair.people is not None:
+        counts |= {"judged": 1, "agrees": int(pair.winner == pair.people)}
+        if pair.longer is not None:
+            counts |= {"people_unequal": 1, "people_longer": int(pair.people == pair.longer)}
     return counts
 
 
-def excess(judge: Any, people: Any, pairs: Any) -> Any:
-    """How much more often than people the judge chooses that side, on the same pairs: the length bias
-    (Dubois et al., 2024, arXiv:2404.04475) and the self-preference (Panickssery et al., 2024,
-    arXiv:2404.13076) that people's own taste for long or for good answers does not explain."""
-    return (judge - people) / pairs
+def flips(first: int | None, swapped: int | None) -> bool:
+    """Whether a judge names another winner once the two are swapped; both as indexes in the order put, so
+    that who is consistent says 0 and then 1. A tie flips into a winner, and the other way round."""
+    return first != (None if swapped is None else 1 - swapped)

@@ -14,14 +14,14 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from loop.evaluate.rates import accuracy
+from loop.evaluate.rates import wilson
 
 _Z95 = 1.959963984540054
 LEAST = 2  # labels: from one alone nothing is known of how much they vary
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Powered:
     """``value`` with its normal 95 % interval. ``weight``: how much the machine counts (lambda, 0 to 1)."""
 
     value: float
@@ -30,7 +30,7 @@ class Estimate:
     n: int  # units with a label
 
 
-def ppi_mean(labels: ArrayLike, judged: ArrayLike, others: ArrayLike, weight: float | None = None) -> Estimate:
+def ppi_mean(labels: ArrayLike, judged: ArrayLike, others: ArrayLike, weight: float | None = None) -> Powered:
     """The mean label: mean(labels) + weight (mean(others) - mean(judged)).
 
     Args:
@@ -57,6 +57,6 @@ def ppi_mean(labels: ArrayLike, judged: ArrayLike, others: ArrayLike, weight: fl
     value = float(y.mean() + (weight * (g.mean() - f.mean()) if many else 0.0))
     variance = (y - weight * f).var(ddof=1) / n + (weight**2 * g.var(ddof=1) / many if many > 1 else 0.0)
     if y.min() == y.max() and y[0] in (0.0, 1.0):
-        return Estimate(value, accuracy([bool(y[0])] * n).ci95, weight, n)
+        return Powered(value, wilson(round(y.sum()), n), weight, n)
     half = _Z95 * sqrt(variance)
-    return Estimate(value, (value - half, value + half), weight, n)
+    return Powered(value, (value - half, value + half), weight, n)

@@ -77,10 +77,12 @@ def relative_self_correction(wr: Any, rw: Any, rr: Any, ww: Any) -> Any:
 
 
 def edit_ratio(before: str, after: str) -> float:
-    """Levenshtein distance over words, divided by the longer side's number of words: 0 the same, 1 nothing kept.
+    """Levenshtein distance over words, divided by the longer side's number of words: 0 the same, 1 nothing
+    kept.
 
     How far a rewrite moves; mass at 0 is the collapse into not correcting (arXiv:2409.12917). Words rather
-    than characters: a digit changed is one edit, and texts are five times shorter. White space does not count.
+    than characters: a number changed is one edit, and texts are five times shorter. White space does not
+    count.
     """
     a, b = before.split(), after.split()
     longest = max(len(a), len(b))

@@ -27,15 +27,21 @@ class Settings(BaseModel):
     temperature: float = Field(0.7, ge=0, description="of drafts and rewrites")
     critique_temperature: float = Field(0.0, ge=0)
     max_new_tokens: int = Field(256, ge=1)
+    content_free: float = refine.CONTROL_SHARE
 
 
 async def improve(prompt: Prompt, model: Model, p: Settings) -> None:
     writing = Sampling(temperature=p.temperature, max_new_tokens=p.max_new_tokens)
+    control = refine.control_drawn(model, p.content_free)
     drafts = await sample.many(model, prompt, p.samples, writing)
-    await asyncio.gather(*(_evolve(prompt, model, p, draft, writing) for draft in drafts))
+    evolved = await asyncio.gather(*(_evolve(prompt, model, p, draft, writing) for draft in drafts))
+    if control:
+        rewritten = [draft for draft, moved in zip(drafts, evolved, strict=True) if moved]
+        await refine.controls(model, prompt, rewritten, writing)
 
 
-async def _evolve(prompt: Prompt, model: Model, p: Settings, draft: Response, writing: Sampling) -> None:
+async def _evolve(prompt: Prompt, model: Model, p: Settings, draft: Response, writing: Sampling) -> bool:
+    """Whether it was rewritten."""
     judging = Sampling(temperature=p.critique_temperature, max_new_tokens=p.max_new_tokens)
     verify.answer(model, prompt, draft)
     notes = await critique.by_step(model, prompt, draft, judging)
@@ -48,3 +54,4 @@ async def _evolve(prompt: Prompt, model: Model, p: Settings, draft: Response, wr
         history.append((draft, [notes]))
         draft, notes = better, await critique.by_step(model, prompt, better, judging)
     critique.self_verdict(model, draft, notes)
+    return bool(history)

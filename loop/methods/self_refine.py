@@ -20,11 +20,13 @@ class Settings(BaseModel):
     temperature: float = Field(0.0, ge=0, description="of drafts and rewrites (the paper: 0)")
     critique_temperature: float = Field(0.7, ge=0, description="the paper: 0.7")
     max_new_tokens: int = Field(256, ge=1)
+    content_free: float = refine.CONTROL_SHARE
 
 
 async def improve(prompt: Prompt, model: Model, p: Settings) -> None:
     writing = Sampling(temperature=p.temperature, max_new_tokens=p.max_new_tokens)
     judging = Sampling(temperature=p.critique_temperature, max_new_tokens=p.max_new_tokens)
+    control = refine.control_drawn(model, p.content_free)
     draft = await sample.one(model, prompt, writing)
     verify.answer(model, prompt, draft)
     history: list[tuple[Response, list[Critique]]] = []
@@ -37,3 +39,5 @@ async def improve(prompt: Prompt, model: Model, p: Settings) -> None:
         history.append((draft, [notes]))
         draft = better
     critique.self_verdict(model, draft, notes)
+    if control:
+        await refine.controls(model, prompt, [first for first, _ in history[:1]], writing)

@@ -74,6 +74,10 @@ class Chat:
             turns.append(Message("user", _worded("refine", critiques=written)))
         return (*self.solve(prompt), *turns)
 
+    def try_again(self, prompt: Prompt, response: Response) -> tuple[Message, ...]:
+        draft = Message("assistant", response.text)
+        return (*self.solve(prompt), draft, Message("user", _worded("try_again")))
+
     def judge(self, prompt: Prompt, responses: Sequence[Response]) -> tuple[Message, ...]:
         """Raises ValueError unless there are 2 to 8 responses."""
         if not 2 <= len(responses) <= len(LETTERS):

@@ -86,6 +86,16 @@ def test_refine_tells_the_whole_history_oldest_first():
     assert "Step 2: wrong" in messages[5].content
 
 
+def test_trying_again_shows_the_draft_and_no_note():
+    draft = response("1. a\n2. b")
+    notes = CHAT.read_critique("Step 1: wrong - no\nCorrection: 1. yes\nVerdict: wrong", draft)
+    told, untold = CHAT.refine(PROMPT, draft, [tied(notes, draft)]), CHAT.try_again(PROMPT, draft)
+    assert untold[:-1] == told[:-1]
+    assert "write the whole solution again" in untold[-1].content
+    assert "Step 1" not in untold[-1].content
+    assert "yes" not in untold[-1].content
+
+
 def test_critique_and_judge_show_what_is_judged():
     asked = CHAT.critique(PROMPT, response("1. Add.\n2. Double."))[-1].content
     assert "[Step 2] 2. Double." in asked

@@ -120,6 +120,15 @@ def test_refining_shows_the_draft_and_every_note() -> None:
     ]
 
 
+def test_trying_again_has_the_turns_of_a_rewrite_and_a_verdict_without_words() -> None:
+    draft = response("3 * 12 = 35", "Answer: 35")
+    assert [(m.role, m.content) for m in T.try_again(PROMPT, draft)] == [
+        ("user", "How many?\nDraft:\n3 * 12 = 35\nAnswer: 35\nCheck:"),
+        ("assistant", "Verdict: wrong"),
+        ("user", "Rewrite:"),
+    ]
+
+
 def test_judging_shows_each_response_under_its_letter() -> None:
     (message,) = T.judge(PROMPT, [response("Answer: 1"), response("Answer: 2")])
     assert message.content == "How many?\nA:\nAnswer: 1\nB:\nAnswer: 2\nCompare:"

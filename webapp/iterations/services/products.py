@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from loop.curate import Material, shuffle_verdicts, with_scorer_verdicts
 from loop.dialects import dialect_named
 from loop.finetune.objectives import OBJECTIVES
 from loop.recipe import Recipe
-from loop.records import RowKind
+from loop.records import CONTENT_FREE, RowKind
 from webapp.annotate.models import TaskPurpose
 from webapp.curate.composing import compose
 from webapp.curate.models import Example
@@ -22,7 +22,7 @@ from webapp.curate.services import dataset_compose, examples_derive
 from webapp.iterations.models import Iteration
 from webapp.registry.models import ModelVersion
 from webapp.registry.services import model_register
-from webapp.traces.models import Response
+from webapp.traces.models import Response, Score
 
 
 def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
@@ -72,7 +72,9 @@ def dataset_attach(*, iteration: Iteration, recipe: Recipe) -> dict[str, Any]:
         iteration_id=iteration.pk,
         manifest={"dropped": dropped, "arm": iteration.arm},
     )
-    verdicts = Counter(Response.objects.filter(iteration=source).values_list("verdict", flat=True))
+    controls = Exists(Score.objects.filter(response=OuterRef("pk"), name=CONTENT_FREE))
+    sampled = Response.objects.filter(~controls, iteration=source)
+    verdicts = Counter(sampled.values_list("verdict", flat=True))
     generated = source.units.filter(kind="generate").values_list("result", flat=True)
     iteration.dataset_version = dataset
     iteration.counts = {
