@@ -4,6 +4,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from webapp.accounts import api as accounts
 from webapp.annotate import api as annotate
 from webapp.annotate import export_api
+from webapp.metrics import api as metrics
 from webapp.projects import api as projects
 
 app_name = "api"
@@ -13,6 +14,10 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     path("projects/<slug:slug>/tasks/next", annotate.task_next, name="task_next"),
     path("projects/<slug:slug>/annotations/export", export_api.export, name="annotations_export"),
+    path("projects/<slug:slug>/metrics", metrics.values, name="metric_values"),
+    path("projects/<slug:slug>/metrics/definitions", metrics.definitions, name="metric_definitions"),
+    path("projects/<slug:slug>/iterations/<int:number>/metrics", metrics.iteration, name="iteration_values"),
+    path("projects/<slug:slug>/alarms", metrics.alarms, name="alarm_list"),
     path("assignments/<uuid:token>/draft", annotate.draft, name="draft"),
     path("assignments/<uuid:token>/heartbeat", annotate.heartbeat, name="heartbeat"),
     path("assignments/<uuid:token>/submit", annotate.submit, name="submit"),

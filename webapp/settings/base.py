@@ -11,6 +11,9 @@ WHETSTONE_HOSTS           comma-separated host names served (default: loopback)
 WHETSTONE_URL             where people reach this server: https://whetstone.example.org (links in notices)
 EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
 EMAIL_FROM                the sender of notices
+WHETSTONE_METRICS_TOKEN   what Prometheus may also read /metrics with, beside API tokens of the staff
+WHETSTONE_TRACKER         trackio, mlflow or wandb: where metrics of finished iterations are sent (default: none;
+                          docs/dashboards.md says how each is told its server)
 WHETSTONE_WEBHOOK_HTTP    1 to let webhooks use http:// as well as https://
 WHETSTONE_WEBHOOK_PRIVATE 1 to let webhooks reach machines of a private network
 """
@@ -193,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"TaskKindEnum": "webapp.annotate.models.TaskKind"},
 }
 
 # How training runs are started: empty, one process; the path of an accelerate config; "auto", the FSDP config
@@ -207,6 +211,9 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="whetstone@localhost")
 NOTICE_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
 WEBHOOK_HTTP = env.bool("WHETSTONE_WEBHOOK_HTTP", default=False)
 WEBHOOK_PRIVATE = env.bool("WHETSTONE_WEBHOOK_PRIVATE", default=False)
+
+METRICS_TOKEN = env.str("WHETSTONE_METRICS_TOKEN", default="")
+TRACKER = env.str("WHETSTONE_TRACKER", default="")
 
 ADAPTER_UPLOAD_BYTES = env.int("WHETSTONE_ADAPTER_MB", default=2048) << 20  # of one import by a browser
 EXPORT_DAYS = env.int("WHETSTONE_EXPORT_DAYS", default=7)  # merged models are made anew when asked again
