@@ -30,5 +30,7 @@ urlpatterns = [
         name="iteration_report",
     ),
     path("system/", system.system, name="system"),
+    path("system/live/", system.live, name="system_live"),
+    path("system/figures/<slug:key>.<str:kind>", system.figure, name="system_figure"),
     path("metrics", prometheus.metrics, name="prometheus"),
 ]

@@ -25,13 +25,19 @@ class Spark:
     label: str
 
 
-def sparkline(values: Sequence[Estimate], label: str = "") -> Spark | None:
-    """(value, low, high) from the oldest to the newest; None values leave gaps. None without any value."""
+def sparkline(
+    values: Sequence[Estimate], label: str = "", within: tuple[float, float] | None = None
+) -> Spark | None:
+    """(value, low, high) from the oldest to the newest; None values leave gaps. None without any value.
+
+    ``within``: what the height stands for; by default what the values span.
+    """
     ends = [
         e for value, low, high in values if value is not None for e in (value, low, high) if e is not None
     ]
     if not ends:
         return None
+    ends = list(within or ends)
     last = max(i for i, v in enumerate(values) if v[0] is not None)
     step = (WIDTH - 2 * EDGE) / max(len(values) - 1, 1)
     xs = [round(WIDTH - EDGE - step * (len(values) - 1 - i), 2) for i in range(len(values))]
