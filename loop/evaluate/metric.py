@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from loop.evaluate.resample import Estimate
+
 Unit = Literal["share", "points", "count", "s", "h", "tokens", "bits", "ratio", "score", "per hour", "bytes"]
 Better = Literal["up", "down", ""]  # "": neither; it is read beside others
 
@@ -41,3 +43,10 @@ class Value:
     ci95: tuple[float, float] | None = None
     n: int = 0  # of prompts where it is paired over prompts, else of what is counted
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def value_of(name: str, found: Estimate, *, reason: str = "", **detail: Any) -> Value:
+    """The value of an estimate; of one that is not defined, with the ``reason`` why."""
+    if found.value is None:
+        return Value(name, None, detail={"reason": reason, **detail})
+    return Value(name, found.value, found.ci95, found.n, detail)

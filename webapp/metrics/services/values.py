@@ -16,6 +16,7 @@ from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.metrics.measures import edition, measures_of, metric_named
 from webapp.metrics.models import MetricValue
+from webapp.metrics.scope import measuring
 from webapp.metrics.services.alarms import alarms_evaluate
 
 log = structlog.get_logger()
@@ -32,6 +33,7 @@ class Measured:
     failed: tuple[str, ...] = ()  # groups that could not be measured
 
 
+@measuring()
 def stage_measure(
     *,
     iteration: Iteration,

@@ -1,0 +1,108 @@
+"""Whether a confidence means what it says. Confidences lie in 0..1, one per sample; samples of one prompt are
+drawn together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from loop.evaluate.resample import NOTHING, Estimate, Resamples
+from loop.evaluate.samples import Bools, Floats, Ints, Samples
+
+BINS = 10
+POINTS = 20  # of a risk-coverage curve
+
+
+def usable(samples: Samples, confidence: Floats) -> Bools | None:
+    """The scored samples with a confidence; None: there are none, or some are no confidences."""
+    used = samples.known & np.isfinite(confidence)
+    if not used.any() or confidence[used].min() < 0 or confidence[used].max() > 1:
+        return None
+    return used
+
+
+def bin_of(confidence: Floats, bins: int = BINS) -> Ints:
+    """The bin of equal width, from 0; 1.0 falls into the last."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
+
+
+def reliability(confidence: Floats, right: Floats, bins: int = BINS) -> list[dict[str, Any]]:
+    """Of each bin {low, high, n, confidence, accuracy}, the last two being means, None in an empty bin."""
+    where = bin_of(confidence, bins)
+    n = np.bincount(where, minlength=bins)
+    said = np.bincount(where, weights=confidence, minlength=bins)
+    held = np.bincount(where, weights=right, minlength=bins)
+    return [
+        {
+            "low": i / bins,
+            "high": (i + 1) / bins,
+            "n": int(n[i]),
+            "confidence": float(said[i] / n[i]) if n[i] else None,
+            "accuracy": float(held[i] / n[i]) if n[i] else None,
+        }
+        for i in range(bins)
+    ]
+
+
+def ece(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats, bins: int = BINS) -> Estimate:
+    """Expected calibration error: sum over bins of n_b / N * |accuracy_b - confidence_b| (Naeini et al.,
+    2015; Guo et al., 2017, arXiv:1706.04599).
+
+    In its interval a bin keeps the sign that it has in the whole: the absolute value of chance would add up
+    to an error that is not there.
+    """
+    where, off = bin_of(confidence, bins), right - confidence
+    sign = np.sign(np.bincount(where, weights=off, minlength=bins))
+    missed = np.bincount(prompt, weights=sign[where] * off, minlength=draws.n)
+    found = draws.ratio(missed, np.bincount(prompt, minlength=draws.n).astype(np.float64))
+    if found.ci95 is None:
+        return found
+    return found._replace(ci95=(max(0.0, found.ci95[0]), found.ci95[1]))
+
+
+def brier(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> Estimate:
+    """Mean squared difference of confidence and outcome (Brier, 1950)."""
+    above = np.bincount(prompt, weights=(confidence - right) ** 2, minlength=draws.n)
+    return draws.ratio(above, np.bincount(prompt, minlength=draws.n).astype(np.float64))
+
+
+def auroc(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> Estimate:
+    """Chance that a right sample has a higher confidence than a wrong one, ties counting half.
+
+    The interval draws placements (of a right sample: the share of wrong ones below it; of a wrong one: of
+    right ones above it), summed over prompts (DeLong et al., 1988; for samples in clusters Obuchowski, 1997).
+    Nothing where all are right, or all wrong.
+    """
+    from scipy.stats import rankdata  # slow to import; only who measures pays for it
+
+    good = right == 1
+    if good.all() or not good.any():
+        return NOTHING
+    above, below = int(good.sum()), int((~good).sum())
+    ranks = rankdata(confidence)
+    placement = np.empty(len(right))
+    placement[good] = (ranks[good] - rankdata(confidence[good])) / below
+    placement[~good] = 1 - (ranks[~good] - rankdata(confidence[~good])) / above
+    area = float(placement[good].mean())
+
+    def column(values: Floats) -> Floats:
+        return np.bincount(prompt, weights=values, minlength=draws.n).astype(np.float64)
+
+    def drawn(a: Floats, n: Floats, b: Floats, m: Floats) -> Floats:
+        return np.clip(a / n + b / m - area, 0.0, 1.0)
+
+    columns = (column(placement * good), column(good), column(placement * ~good), column(~good))
+    return draws.estimate(drawn, *columns, n=len(np.unique(prompt)))
+
+
+def risk_coverage(confidence: Floats, right: Floats, points: int = POINTS) -> list[list[float]]:
+    """[share that is answered, share wrong among those] when only the most confident are answered (El-Yaniv
+    and Wiener, 2010). Samples that tie are answered together."""
+    order = np.argsort(-confidence, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(confidence[order]) != 0, True))
+    wrong = np.cumsum(1.0 - right[order])[ends]
+    answered = ends + 1.0
+    some = np.unique(np.linspace(0, len(ends) - 1, min(points, len(ends))).round().astype(int))
+    return [[float(answered[i] / len(right)), float(wrong[i] / answered[i])] for i in some]
