@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from loop.evaluate.alarms import RULES, Rule
+from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.metrics.models import Alarm, AlarmRule
 from webapp.projects.models import Project
@@ -40,39 +41,49 @@ class AlarmRow:
 
     @property
     def word(self) -> str:
-        return gettext("bad") if self.alarm.level == Alarm.Level.BAD else gettext("look")
+        return gettext("serious") if self.alarm.level == Alarm.Level.BAD else gettext("warning")
 
     @property
     def dealt_with(self) -> bool:
         return self.alarm.seen_at is not None
 
 
-def _rows(alarms: QuerySet[Alarm]) -> list[AlarmRow]:
-    return [AlarmRow(alarm) for alarm in alarms]
+def alarms_of(iteration: Iteration, *, told: bool = True) -> list[AlarmRow]:
+    """All of an iteration, those nobody dealt with first, bad before warn; one query.
 
-
-def alarms_of(iteration: Iteration) -> list[AlarmRow]:
-    """All of an iteration, those nobody dealt with first, bad before warn; one query."""
-    found = _rows(iteration.alarms.select_related("seen_by").order_by("id"))
+    ``told``: see `_told`.
+    """
+    found = [AlarmRow(a) for a in _told(iteration.alarms.select_related("seen_by"), told).order_by("id")]
     return sorted(found, key=lambda row: (row.dealt_with, row.alarm.level != Alarm.Level.BAD))
 
 
-def open_alarms(project: Project, most: int | None = None) -> list[AlarmRow]:
+def open_alarms(project: Project, most: int | None = None, *, told: bool = True) -> list[AlarmRow]:
     """What nobody has dealt with, the newest iteration first, bad before warn; one query."""
-    found = open_of(project)
-    return _rows(found if most is None else found[:most])
+    found = open_of(project, told=told)
+    return [AlarmRow(alarm) for alarm in (found if most is None else found[:most])]
 
 
-def open_of(project: Project) -> QuerySet[Alarm]:
+def open_of(project: Project, *, told: bool = True) -> QuerySet[Alarm]:
+    """The alarms of `open_alarms`, with their iterations."""
     rows = project.alarms.filter(seen_at__isnull=True).select_related("iteration")
-    return rows.order_by("-iteration__number", "level", "id")  # bad comes before warn
+    return _told(rows, told).order_by("-iteration__number", "level", "id")  # bad comes before warn
 
 
-def past_of(project: Project) -> QuerySet[Alarm]:
+def past_of(project: Project, *, told: bool = True) -> QuerySet[Alarm]:
     """What was dealt with, newest first."""
-    return (
-        project.alarms.filter(seen_at__isnull=False).select_related("iteration", "seen_by").order_by("-id")
-    )
+    rows = project.alarms.filter(seen_at__isnull=False).select_related("iteration", "seen_by")
+    return _told(rows, told).order_by("-iteration__number", "-id")
+
+
+OF_OUTCOMES = [
+    key for key, rule in RULES.items() if rule.stage is Stage.EVALUATE or "heldout_gain" in rule.reads
+]
+
+
+def _told(rows: QuerySet[Alarm], told: bool) -> QuerySet[Alarm]:
+    """Without ``told``, what an alarm says of a challenger that people are comparing blindly is left out:
+    that its answers are longer, say, would tell whose they are."""
+    return rows if told else rows.exclude(iteration__stage=Stage.PROMOTE.value, key__in=OF_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def decision_write(
     challenger = iteration.challenger
     assert challenger is not None
     if promote:
-        said = weighing.send(sender=Iteration, iteration=iteration)
+        said: list[tuple[Any, Any]] = weighing.send(sender=Iteration, iteration=iteration)
         if against := [reason for _, reasons in said for reason in reasons]:
             promote, reasons = False, [*against, *reasons]
     iteration.decision = facts | {"promote": promote, "passed": passed, "reasons": reasons}

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from loop.evaluate.alarms import RULES, Fired, Rule, Seen, Turn, fired
-from loop.stages import Stage
 from webapp.accounts.models import User
 from webapp.events import notify
 from webapp.iterations.models import Iteration
@@ -21,7 +20,6 @@ from webapp.projects.models import Project
 from webapp.projects.services.setup import audit_record
 
 LOOKED_BACK = 10  # earlier iterations at most: no rule looks further than two of a kind and the first
-DECIDING = Stage.EVALUATE  # the last stage whose measuring the gate waits for
 
 
 class AlarmRefused(Exception):
@@ -62,10 +60,6 @@ def alarms_evaluate(*, iteration: Iteration) -> list[Alarm]:
     if changed:
         notify(project_id=iteration.project_id, iteration_id=iteration.pk, what="alarm")
     return holding
-
-
-def _order(stage: Stage) -> int:
-    return list(Stage).index(stage)
 
 
 def _write(
@@ -123,8 +117,8 @@ def turns_of(iteration: Iteration) -> tuple[Turn, list[Turn]]:
         iteration__in=[iteration.pk, *(i.pk for i in earlier)], model_version=None, value__isnull=False
     ).values_list("iteration_id", "name", "value", "low", "high", "n")
     values: dict[int, dict[str, Seen]] = defaultdict(dict)
-    for pk, name, *numbers in rows:
-        values[pk][name] = Seen(*numbers)
+    for pk, name, value, low, high, n in rows:
+        values[pk][name] = Seen(value, low, high, n)
     past = [_turn(i, values[i.pk]) for i in reversed(earlier)]
     return _turn(iteration, values[iteration.pk]), past
 
@@ -192,8 +186,6 @@ def rule_change(
         raise AlarmRefused(f"{rule.title} has no limit to set.")
     if limit is not None and not rule.span[0] <= limit <= rule.span[1]:
         raise AlarmRefused(f"The limit must lie within {rule.span[0]:g} and {rule.span[1]:g}.")
-    if hold and not may_hold(rule):
-        raise AlarmRefused(f"{rule.title} is known only after the gate decided, so it cannot hold it.")
     own = None if limit == rule.limit else limit
     row, _ = AlarmRule.objects.update_or_create(
         project=project,
@@ -208,10 +200,6 @@ def rule_change(
         data={"key": key, "enabled": enabled, "hold": hold, "limit": own},
     )
     return row
-
-
-def may_hold(rule: Rule) -> bool:
-    return _order(rule.stage) <= _order(DECIDING)
 
 
 @transaction.atomic
