@@ -6,7 +6,7 @@ from typing import Any
 
 from loop.stages import Stage
 from webapp.iterations.services import unit_completion
-from webapp.metrics.services import measured_result, stage_measure
+from webapp.metrics.services import measured_result, stage_measure, tracking_plan
 from workers.lease import Lease, patiently
 
 
@@ -20,5 +20,6 @@ def run(unit: Any, lease: Lease) -> None:
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:
             held.result = measured_result(held.result, measured)
+            tracking_plan(measured=held)
 
     patiently(write)

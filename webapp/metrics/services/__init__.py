@@ -9,6 +9,7 @@ from webapp.metrics.services.alarms import (
     rule_reset,
 )
 from webapp.metrics.services.backfill import Due, backfill_due, backfill_now, backfill_queue
+from webapp.metrics.services.tracking import tracking_plan
 from webapp.metrics.services.values import Measured, measured_result, stage_measure, values_write
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "rule_change",
     "rule_reset",
     "stage_measure",
+    "tracking_plan",
     "values_write",
 ]
