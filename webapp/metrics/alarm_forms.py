@@ -27,17 +27,11 @@ class RuleForm(forms.Form):
         initial = {"limit": shown(row.rule, row.limit), "enabled": row.enabled, "hold": row.hold}
         super().__init__(data, auto_id=f"{row.rule.key}-%s", initial=initial)
         low, high = (shown(row.rule, end) for end in row.rule.span)
-        self.fields["limit"].widget.attrs |= {
-            "form": f"{self.name}-form", "min": low, "max": high, "step": "any", "aria-label": self._label(_("limit")),
-        }  # fmt: skip
-        self.fields["enabled"].widget.attrs |= {
-            "form": f"{self.name}-form",
-            "aria-label": self._label(_("on")),
-        }
-        self.fields["hold"].widget.attrs |= {
-            "form": f"{self.name}-form",
-            "aria-label": self._label(_("hold")),
-        }
+        self.fields["limit"].widget.attrs |= {"min": low, "max": high, "step": "any"}
+        for name, field in self.fields.items():
+            label = f"{self.rule.title}: {field.label}"
+            label += f" ({self.unit})" if name == "limit" and self.unit else ""
+            field.widget.attrs |= {"form": f"{self.name}-form", "aria-label": label}
 
     @property
     def name(self) -> str:
