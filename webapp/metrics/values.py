@@ -176,8 +176,8 @@ def names_by_group(readings: Readings) -> list[tuple[str, list[tuple[str, Metric
 
 def title_of(name: str) -> str:
     """How a stored value is called: the metric's title, and the source where there is one."""
-    metric = metric_named(name)
     _, _, source = name.partition(":")
+    metric = metric_named(name) or metric_named(f"{name}:*")
     title = metric.title if metric else name
     return f"{title}, {source.replace('_', ' ')}" if source else title
 

@@ -11,7 +11,7 @@ class Bar:
     label: str
     count: int
     share: float  # per cent of the first bar
-    kept: float | None  # share of the bar before it
+    kept: float | None  # share of the bar before it; None where this one counts something else
     note: str = ""
 
 
@@ -22,7 +22,13 @@ def funnel(counts: Sequence[tuple[str, int, str]]) -> list[Bar]:
     for label, count, note in counts:
         before = bars[-1].count if bars else 0
         bars.append(
-            Bar(label, count, round(100 * count / largest, 2), count / before if before else None, note)
+            Bar(
+                label,
+                count,
+                round(100 * count / largest, 2),
+                count / before if before and count <= before else None,
+                note,
+            )
         )
     return bars
 

@@ -21,12 +21,14 @@ from webapp.projects.models import Project, Role
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the twin. ``text`` is shown, ``raw`` goes into the CSV (None: the text)."""
+    """One cell of the twin. ``text`` is shown, ``raw`` goes into the CSV (None: the text); ``trace``: the link
+    leads into the lineage, which opens in the drawer."""
 
     text: str
     raw: Any = None
     href: str = ""
     number: bool = False
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
