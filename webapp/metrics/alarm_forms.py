@@ -24,7 +24,7 @@ class RuleForm(forms.Form):
 
     def __init__(self, data: Any, *, row: RuleRow) -> None:
         self.row, self.rule = row, row.rule
-        initial = {"limit": shown(row.rule, row.limit), "enabled": row.enabled, "hold": row.hold}
+        initial = {"limit": f"{shown(row.rule, row.limit):g}", "enabled": row.enabled, "hold": row.hold}
         super().__init__(data, auto_id=f"{row.rule.key}-%s", initial=initial)
         low, high = (shown(row.rule, end) for end in row.rule.span)
         self.fields["limit"].widget.attrs |= {"min": low, "max": high, "step": "any"}

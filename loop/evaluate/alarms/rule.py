@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import hypot
 from typing import Any, Literal
 
 from loop.evaluate.metric import Unit
+from loop.evaluate.unpaired import unpaired_difference
 from loop.stages import Stage
 
 ENOUGH = 30  # fewer: the bootstrap of an all-or-nothing figure has no width, whatever the truth is
@@ -112,12 +112,11 @@ def not_above(seen: Seen | None, limit: float) -> bool:
 
 
 def change(before: Seen | None, after: Seen | None) -> Seen | None:
-    """``after`` - ``before`` of two independent estimates, its interval made from theirs (MOVER; Zou and
-    Donner, 2008, Statistics in Medicine 27). None where either lacks a value or an interval."""
+    """``after`` - ``before`` of two iterations, taken for independent. None unless both have an interval."""
     if before is None or after is None or not (before.enough and after.enough):
         return None
     b, bl, bh, a, al, ah = before.value, before.low, before.high, after.value, after.low, after.high
     if b is None or bl is None or bh is None or a is None or al is None or ah is None:
         return None
-    d = a - b
-    return Seen(d, d - hypot(a - al, bh - b), d + hypot(ah - a, b - bl), min(before.n, after.n))
+    by, (low, high) = unpaired_difference(b, (bl, bh), a, (al, ah))
+    return Seen(by, low, high, min(before.n, after.n))
