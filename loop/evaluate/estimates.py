@@ -23,8 +23,9 @@ class PromptSums:
         self._seed = seed
         self._drawn: Resamples | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._rows)
+    def __len__(self) -> int:
+        """How many prompts."""
+        return len(self._rows)
 
     def add(self, prompt: Hashable, amounts: Mapping[str, float]) -> None:
         row = self._rows.get(prompt)

@@ -25,7 +25,7 @@ class Powered:
     """``value`` with its normal 95 % interval. ``weight``: how much the machine counts (lambda, 0 to 1)."""
 
     value: float
-    ci95: tuple[float, float] | None
+    ci95: tuple[float, float]
     weight: float
     n: int  # units with a label
 

@@ -1,12 +1,14 @@
 """Checking answers. The folder is the registry: a checker is a module here with ``check``.
 
-``check(prompt, response) -> Checked``. A prompt names its checker in ``prompt.verifier``.
+``check(prompt, response) -> Checked``. A prompt names its checker in ``prompt.verifier``. One that knows the
+steps may also have ``first_error(prompt, steps)``: critics are then measured against it.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
@@ -43,6 +45,15 @@ def checker_named(name: str) -> Checker:
             f"no checker called {name!r} in loop/verify; there are: {', '.join(checker_names())}"
         )
     return cast(Checker, importlib.import_module(f"loop.verify.{name}"))
+
+
+# Where the first error of a solution is: its 0-based step, or None where no step is wrong.
+Locate = Callable[[Prompt, Sequence[str]], "int | None"]
+
+
+def locator_named(name: str) -> Locate | None:
+    """``first_error`` of a checker that knows right steps from wrong ones; None: it judges answers alone."""
+    return getattr(checker_named(name), "first_error", None) if name in checker_names() else None
 
 
 def check(prompt: Prompt, response: Response) -> Checked:

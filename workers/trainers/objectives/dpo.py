@@ -115,6 +115,7 @@ class WeightedDPO(Counting, AtomicCheckpoints, PerUpdate, DPOTrainer):
         margin = self.beta * (ratios[0] - ratios[1]).detach()
         metrics = self._metrics["train" if self.model.training else "eval"]
         metrics["margin"].append(margin.mean().item())
+        metrics["chosen_change"].append((policy - reference)[0].detach().mean().item())  # of a response, nats
         metrics["accuracy"].append((margin > 0).float().mean().item())
         return loss
 

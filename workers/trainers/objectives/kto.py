@@ -142,6 +142,8 @@ class WeightedKTO(Counting, AtomicCheckpoints, PerUpdate, KTOTrainer):
         metrics = self._metrics["train" if self.model.training else "eval"]
         metrics["kl"].append(z0.item())
         metrics["accuracy"].append(((reward > self.beta * z0) == right).float().mean().item())
+        if right.any():
+            metrics["chosen_change"].append(ratio.detach()[right].mean().item())  # of a response, nats
         if 0 < right.sum() < len(right):
             metrics["margin"].append((reward[right].mean() - reward[~right].mean()).item())
         return (inputs["weight"] * losses).sum() / rows
