@@ -36,6 +36,7 @@ LABELS = {
     "padding_share": gettext_noop("Padding share"),
     "mfu": gettext_noop("Model FLOPs utilisation"),
     "margin": gettext_noop("Margin"),
+    "chosen_change": gettext_noop("Change of the better side's log-probability"),
     "accuracy": gettext_noop("Accuracy on the training rows"),
     "kl": gettext_noop("KL divergence from the reference"),
     "reward": gettext_noop("Reward"),
