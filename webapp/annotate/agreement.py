@@ -261,6 +261,11 @@ def _equal(tasks: Mapping[int, list[Given]]) -> Iterable[tuple[datetime, int | N
             yield max(a.at, b.at), a.version, same(a, b)
 
 
+def by_week(rows: Iterable[Given]) -> list[tuple[date, Rate]]:
+    """Of pairs of answers to one task, those that say the same, by the week in which the later was given."""
+    return _rates((monday(at.date()), agree) for at, _, agree in _equal(by_task(rows)))
+
+
 def _rates(rows: Iterable[tuple[date, bool | None]]) -> list[tuple[date, Rate]]:
     groups: dict[date, list[bool | None]] = {}
     for key, value in rows:

@@ -125,6 +125,8 @@ def test_runs_of_versions_that_led_nowhere_are_drawn_together():
         (duration(7.26), "7.3 s"),
         (duration(59.7), "1 min"),
         (duration(200), "3 min 20 s"),
+        (duration(180_000), "2 d 2 h"),
+        (duration(10.4 * 86400), "10 d"),
         (duration(1259), "20 min"),
         (duration(7500), "2 h 5 min"),
         (duration(None), "–"),

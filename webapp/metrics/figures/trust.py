@@ -21,11 +21,11 @@ from webapp.metrics.trust_page import Ledger
 from webapp.metrics.values import Reading, Turn, detail_of
 from webapp.projects.models import Project, Role
 
-# What is estimated: (what the machine's own figure is called, what is shared out).
-POWERED = {
-    "ppi_right": (lazy("the checker"), lazy("Responses that are right")),
-    "ppi_critic_right": (lazy("the checker"), lazy("Verdicts of the critic that are right")),
+POWERED = {  # what is estimated
+    "ppi_right": lazy("Samples that are right"),
+    "ppi_critic_right": lazy("The critic’s verdicts that are right"),
 }
+MACHINES = {"checker": lazy("the checker"), "critic": lazy("the critic")}
 AGREEMENT = {
     "critic_agrees_with_people": lazy("critic"),
     "judge_agrees_with_people": lazy("judge"),
@@ -47,7 +47,7 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
     said = value.detail
     if value.value is None or said.get("naive") is None or said.get("people") is None:
         return None
-    machine, what = (str(text) for text in POWERED[value.name])
+    machine, what = str(MACHINES.get(said.get("judge", ""), MACHINES["checker"])), str(POWERED[value.name])
     naive_ends = said.get("naive_ci") or _wilson(said["naive"], said.get("naive_n") or 0)
     people_ends = said.get("people_ci") or (None, None)
     rows = [
@@ -59,7 +59,7 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
         key="trust-ppi",
         title=_conclusion(value, said["naive"], machine, what),
         caption=_(
-            "%(what)s, iteration %(number)s. Lines are intervals at 95 %%. The naive figure rests on many "
+            "%(what)s, in iteration %(number)s. Lines are intervals at 95 %%. The naive figure rests on many "
             "judgements and may be biased; people’s is not, and wide; together (PPI++) they are unbiased and "
             "narrower. The shaded band is where the truth most likely lies."
         )

@@ -61,7 +61,7 @@ def whole(value: Any) -> str:
 
 @register.filter
 def duration(seconds: Any) -> str:
-    """Seconds in words short enough for a table: 8 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in words short enough for a table: 8 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     if _missing(seconds):
         return "–"
     if 0 < seconds < 0.1:
@@ -75,7 +75,10 @@ def duration(seconds: Any) -> str:
     if minutes < 60:
         return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    if hours < 48:
+        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    days, hours = divmod(hours, 24)
+    return f"{days} d" + (f" {hours} h" if hours and days < 10 else "")
 
 
 NOUNS = {"points": "points", "tokens": "tokens", "bits": "bits", "h": "h", "per hour": "per hour"}
