@@ -1,7 +1,47 @@
+"""The report of an iteration as a file: HTML that may do nothing, or Markdown."""
+
+from __future__ import annotations
+
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from csp.decorators import csp
+from django.http import Http404, HttpResponse
+from django.views.decorators.http import require_GET
+
+from webapp.accounts.http import SignedInRequest
+from webapp.iterations.page import iteration_for
+from webapp.iterations.selectors import compared_blindly
+from webapp.metrics import report as reports
+from webapp.projects.access import project_page
+from webapp.projects.models import Project, Role
+from webapp.projects.permissions import at_least
+
+TYPES = {"html": "text/html", "md": "text/markdown"}
 
 
-def report(request: HttpRequest, **_: Any) -> HttpResponse:
-    raise Http404
+@project_page()
+@require_GET
+def report(request: SignedInRequest, project: Project, number: int, kind: str) -> HttpResponse:
+    """Read in the browser (HTML) or kept; ``?download`` keeps it."""
+    if kind not in TYPES:
+        raise Http404(f"There is no report.{kind}.")
+    iteration = iteration_for(project, number)
+    told = at_least(project.my_role, Role.LEAD) or not compared_blindly(project)
+    made = reports.report_of(iteration, told=told)
+    text = reports.html(made) if kind == "html" else reports.markdown(made)
+    response = HttpResponse(text, content_type=f"{TYPES[kind]}; charset=utf-8")
+    how = "inline" if kind == "html" and "download" not in request.GET else "attachment"
+    name = f"{project.slug}-iteration-{number}.{kind}"
+    response["Content-Disposition"] = f'{how}; filename="{name}"'
+    return _restricted(response)
+
+
+def _restricted(response: HttpResponse) -> HttpResponse:
+    """Under the file's own policy instead of the site's: it has a style sheet inside, and nothing else."""
+
+    @csp({**reports.policy_of(), "frame-ancestors": ["'none'"]})
+    def answer(_: Any) -> HttpResponse:
+        return response
+
+    answered: HttpResponse = answer(None)
+    return answered

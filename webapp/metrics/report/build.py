@@ -1,0 +1,156 @@
+"""What the report of an iteration says, gathered in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils import timezone, translation
+
+from loop.stages import Stage
+from webapp.iterations import page
+from webapp.iterations.flips import pair_of
+from webapp.iterations.models import Iteration
+from webapp.metrics.alarms_page import alarms_of
+from webapp.metrics.charts import Measured, bands
+from webapp.metrics.measures import groups
+from webapp.metrics.metrics_page import Row, groups_shown
+from webapp.metrics.report import decided, origins
+from webapp.metrics.report.document import (
+    Alert,
+    Block,
+    Bullets,
+    Drawing,
+    Example,
+    Report,
+    Section,
+    Table,
+    Text,
+)
+from webapp.metrics.values import Readings, Turn, readings_of, turns_of
+from webapp.registry.comparing import both_page, outcomes_shown
+
+EXAMPLES = 5  # each way
+LOOKED_BACK = 20  # iterations before this one
+
+
+def report_of(iteration: Iteration, *, told: bool = True) -> Report:
+    """``iteration`` comes from `webapp.iterations.page.iteration_for`.
+
+    ``told``: false for whoever may have to compare its challenger blindly: what was found on held-out prompts
+    is left out then, as on the iteration's page.
+    """
+    with translation.override("en"):
+        verdict, tone, headline = decided.verdict(iteration)
+        return Report(
+            project=iteration.project.name,
+            title=f"{iteration} of {iteration.project.name}",
+            verdict=verdict,
+            tone=tone,
+            headline=headline,
+            made=f"{timezone.now():%Y-%m-%d %H:%M} UTC",
+            sections=[section for section in _sections(iteration, told) if section.blocks],
+        )
+
+
+def _sections(iteration: Iteration, told: bool) -> Iterator[Section]:
+    turns = [t for t in turns_of(iteration.project) if t.number <= iteration.number][-LOOKED_BACK:]
+    readings = readings_of(iteration.project, turns)
+    here = next(t for t in turns if t.pk == iteration.pk)
+    if not told:
+        yield Section(
+            "Not shown", [Text("People are comparing both models blindly: held-out outcomes wait.")]
+        )
+    yield Section("Is it better?", _history(turns, readings) if told else [])
+    yield Section("Alarms", _alarms(iteration, told))
+    yield Section("The gate's decision", decided.blocks(iteration))
+    yield Section("What became of the samples", _funnel(iteration))
+    yield Section("Metrics", list(_metrics(iteration, turns, readings, here, told)))
+    yield Section("What people did", origins.people(iteration))
+    yield Section("Recipe", origins.recipe(iteration))
+    yield Section("Control arm", decided.controls(iteration) if told else [])
+    yield Section("Prompts that changed", _examples(iteration) if told else [])
+    yield Section("Where it comes from", origins.lineage(iteration))
+    yield Section("How it went", origins.moves(iteration))
+
+
+def _history(turns: list[Turn], readings: Readings) -> list[Block]:
+    values = readings.get("heldout_after", {})
+    kinds = {"promoted": "champion"}
+    known = [
+        Measured(f"{t.number}", r.value, r.low, r.high, kinds.get(t.kind, t.kind))
+        for t in turns
+        if (r := values.get(t.pk)) and r.value is not None and r.low is not None and r.high is not None
+    ]
+    if not known:
+        return []
+    caption = (
+        "Share of held-out prompts answered right by each iteration's challenger, with its 95 % interval."
+        " Filled: promoted. Dashed: held. Dotted: control arm."
+    )
+    return [Drawing("metrics/bands.html", bands(known), "Held-out by iteration", caption)]
+
+
+def _alarms(iteration: Iteration, told: bool) -> list[Block]:
+    rows = alarms_of(iteration, told=told)
+    if not rows:
+        return [Text("None went off.")] if iteration.stage == Stage.DONE.value else []
+    return [
+        Alert(
+            row.title,
+            row.alarm.level,
+            row.alarm.text,
+            row.what_to_do,
+            (row.alarm.note or "no note") if row.dealt_with else "",
+        )
+        for row in rows
+    ]
+
+
+def _funnel(iteration: Iteration) -> list[Block]:
+    bars = page.funnel_of(iteration.counts)
+    if not bars:
+        return []
+    steps = [(b.label, f"{b.count:,}", f"{b.kept:.0%}" if b.kept is not None else "", b.note) for b in bars]
+    blocks: list[Block] = [
+        Drawing("metrics/funnel_drawing.html", bars, "Funnel from samples to training rows"),
+        Table(("Step", "Count", "Kept", "What it counts"), steps, (1, 2)),
+    ]
+    if dropped := page.dropped_of(iteration.counts):
+        blocks.append(
+            Table(("Left out because", "Count"), [(why, f"{n:,}") for why, n in dropped], (1,), "Reasons")
+        )
+    return blocks
+
+
+HEAD = ("Metric", "Value", "95 % interval", "n", "Change", "Against")
+
+
+def _metrics(
+    iteration: Iteration, turns: list[Turn], readings: Readings, here: Turn, told: bool
+) -> Iterator[Block]:
+    hidden = {group.GROUP for group in groups() if Stage.EVALUATE in group.MEASURES}
+    for group in groups_shown(iteration.project, turns, readings, at=here):
+        if told or group.name not in hidden:
+            yield Table(HEAD, [_metric(row) for row in group.rows], (1, 2, 3, 4), group.name)
+
+
+def _metric(row: Row) -> tuple[str, ...]:
+    change = f"{row.by} ({row.word})" if row.change else ""
+    against = f"iteration {row.against.number}" if row.against else ""
+    return (row.title, row.text, row.ends, f"{row.reading.n:,}", change, against)
+
+
+def _examples(iteration: Iteration) -> list[Block]:
+    if (pair := pair_of(iteration)) is None:
+        return []
+    blocks: list[Block] = []
+    for now in ("right", "wrong"):
+        found, rows = both_page(pair, outcomes_shown(pair, f"turned_{now}"), 1, EXAMPLES)
+        for both in rows:
+            texts = [side.response.text if side.response else "The response was not kept."
+                     for side in (both.before, both.after)]  # fmt: skip
+            prompt = both.after.prompt
+            blocks.append(Example(now, prompt.text, prompt.reference or "", *texts))
+        if (more := found.paginator.count - len(rows)) > 0:
+            blocks.append(Bullets([f"{more:,} more turned {now}."]))
+    return blocks
