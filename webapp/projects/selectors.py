@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
@@ -36,17 +37,28 @@ def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:
 
 
 def projects_with_figures(user: User) -> QuerySet[Project]:
-    """The same with what the overview shows: prompts, people and iterations, in one query."""
+    """The same with what the list shows: prompts, people and iterations, the last decision's gain (a share,
+    with its interval as JSON) and how many alarms nobody has dealt with; in one query."""
 
-    def count(model: type[Model]) -> Coalesce:
-        rows = model._default_manager.filter(project=OuterRef("pk")).order_by().values("project")
+    def count(model: type[Model], **narrowed: Any) -> Coalesce:
+        rows = model._default_manager.filter(project=OuterRef("pk"), **narrowed).order_by().values("project")
         return Coalesce(Subquery(rows.annotate(n=Count("*")).values("n")), 0)
 
     iterations = apps.get_model("iterations", "Iteration")
+    decided = iterations._default_manager.filter(
+        project=OuterRef("pk"), arm="main", stage="done", decision__has_key="effect"
+    ).order_by("-number")
     return (
         projects_of(user)
         .select_related("champion")
-        .annotate(prompts_n=count(Prompt), people_n=count(Membership), iterations_n=count(iterations))
+        .annotate(
+            prompts_n=count(Prompt),
+            people_n=count(Membership),
+            iterations_n=count(iterations),
+            alarms_n=count(apps.get_model("metrics", "Alarm"), seen_at__isnull=True),
+            last_effect=Subquery(decided.values("decision__effect")[:1]),
+            last_ci95=Subquery(decided.values("decision__ci95")[:1]),
+        )
     )
 
 
@@ -153,6 +165,13 @@ def split_counts(project: Project) -> list[SplitCount]:
         )
     }
     return [found.get(split, SplitCount(split, 0, 0, 0)) for split in SPLITS]
+
+
+def split_sizes(project: Project) -> dict[str, int]:
+    """How many prompts each split has, all three always: one look at an index."""
+    rows = Prompt.objects.filter(project=project).order_by().values_list("split")
+    found = dict(rows.annotate(n=Count("*")))
+    return {split: found.get(split, 0) for split in SPLITS}
 
 
 def audit_of(project: Project, limit: int = 20) -> QuerySet[AuditEvent]:

@@ -71,7 +71,7 @@ class Behind:
 
     @property
     def answered(self) -> int | None:
-        """Rows that rest on people's answers, as counted when it was frozen; None where that was not noted."""
+        """Rows that rest on people's answers, as counted when it was frozen; None where it was not noted."""
         return self.manifest.get("answered")
 
     @property
@@ -104,7 +104,13 @@ def number_of(iteration: Iteration, name: str) -> Number:
     if metric is None and row is None and name not in _DECIDED:
         raise Http404(_("There is no metric {name}.").format(name=name))
     on, split = measured_on(name)
-    known = {"name": name, "title": title_of(name), "unit": _unit(name, metric, row), "on": on, "split": split}
+    known = {
+        "name": name,
+        "title": title_of(name),
+        "unit": _unit(name, metric, row),
+        "on": on,
+        "split": split,
+    }
     p_value = decision.get("p_value") if name == "heldout_gain" else None
     if row is not None:
         return Number(

@@ -107,7 +107,7 @@ def prompt_for(project: Project, pk: int | None) -> Prompt:
 
 
 def samples_of(iteration: Iteration, prompt: Prompt) -> list[Sample]:
-    """The prompt's responses in the iteration, with how many answers and examples rest on each. Two queries."""
+    """The prompt's responses in the iteration, with how many answers and examples rest on each."""
     responses = (
         prompt.responses.filter(iteration=iteration)
         .defer("token_ids", "logprobs", "sampling")
@@ -148,7 +148,9 @@ def about_response(iteration: Iteration, response: Response) -> tuple[list[Annot
     return list(answers.order_by("id")), list(examples)
 
 
-def answers_page(iteration: Iteration, reader: User | None, before: int | None) -> tuple[list[Annotation], bool]:
+def answers_page(
+    iteration: Iteration, reader: User | None, before: int | None
+) -> tuple[list[Annotation], bool]:
     """The answers that an iteration collected, newest first; of ``reader`` alone where one is given. Whether
     there are older ones comes with them."""
     answers = Annotation.objects.filter(task__iteration=iteration).select_related("user", "task__prompt")

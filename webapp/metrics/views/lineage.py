@@ -37,7 +37,9 @@ def lineage(request: SignedInRequest, project: Project) -> HttpResponse:
     context["trail"] = [(title, request.path + query) for title, query in _above(wanted)]
     context["permalink"] = f"{request.path}{wanted.address()}"
     inside = bool(request.headers.get("HX-Request"))
-    response = render(request, "metrics/lineage_drawer.html" if inside else "metrics/lineage_page.html", context)
+    response = render(
+        request, "metrics/lineage_drawer.html" if inside else "metrics/lineage_page.html", context
+    )
     response["Vary"] = "HX-Request"
     return response
 
@@ -114,7 +116,11 @@ def _prompts(project: Project, _reader: User, wanted: Wanted) -> Context:
 def _prompt(project: Project, _reader: User, wanted: Wanted) -> Context:
     iteration, found = _top(project, wanted)
     prompt = prompts.prompt_for(project, wanted.prompt)
-    context: Context = {"title": _("Prompt {n}").format(n=prompt.pk), "iteration": iteration, "prompt": prompt}
+    context: Context = {
+        "title": _("Prompt {n}").format(n=prompt.pk),
+        "iteration": iteration,
+        "prompt": prompt,
+    }
     if found.on != "outcomes":
         lead = at_least(project.my_role, Role.LEAD)
         samples = prompts.samples_of(iteration, prompt) if lead else []

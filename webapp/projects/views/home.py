@@ -8,18 +8,22 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from webapp.accounts.http import SignedInRequest
 from webapp.annotate.selectors import tasks_waiting_count
 from webapp.events import ticket_for
 from webapp.iterations import page as iterations
-from webapp.metrics.charts import bands
+from webapp.iterations.models import Iteration
+from webapp.metrics import attention, overview
+from webapp.metrics.figures.overview import history_of
 from webapp.projects import selectors
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
-from webapp.registry import page as registry
+
+GLANCE = 8  # iterations in the table; the others are on their list
 
 
 @login_required
@@ -32,9 +36,8 @@ def home(request: SignedInRequest) -> HttpResponse:
     return render(request, "projects/home.html", {"projects": mine})
 
 
-def _now(request: SignedInRequest, project: Project) -> dict[str, Any]:
+def _now(request: SignedInRequest, project: Project, open_one: Iteration | None) -> dict[str, Any]:
     """The part that changes by itself: the open iteration, and what waits for people."""
-    open_one = iterations.iteration_open(project)
     may_annotate = at_least(project.my_role, Role.ANNOTATOR)
     waiting = tasks_waiting_count(project=project, user=request.user) if may_annotate else 0
     return {
@@ -51,17 +54,23 @@ def _now(request: SignedInRequest, project: Project) -> dict[str, Any]:
 @project_page()
 @require_GET
 def project(request: SignedInRequest, project: Project) -> HttpResponse:
-    rows = registry.versions_of(project)
-    series = registry.heldout_series(project, rows)
-    splits = selectors.split_counts(project)
-    context = _now(request, project) | {
+    """The overview: is it better, by how much, what did people do, what needs attention."""
+    turns = overview.turns_of(project)
+    now = overview.open_turn(turns)
+    context = _now(request, project, now.iteration if now else None)
+    splits = selectors.split_sizes(project)
+    better = overview.better_of(project, turns)
+    standing = attention.standing_of(project, turns) if context["may_lead"] else attention.Standing()
+    context |= {
         "splits": splits,
-        "prompts_total": sum(s.n for s in splits),
-        "has_train": splits[0].n > 0,
-        "champion": next((r for r in rows if r.version.pk == project.champion_id), None),
-        "measured": [r for r in rows if r.heldout],
-        "chart": bands(series) if series else None,
-        "latest": iterations.iterations_of(project)[:5],
+        "has_train": splits["train"] > 0,
+        "better": better,
+        "done": overview.done_of(project, turns, better),
+        "attention": attention.attention_of(project, turns, standing, _waits_for(context["stages"])),
+        "flags_open": standing.flags,  # else the frame counts them again
+        "figure": history_of(project, turns),
+        "turns": turns[:GLANCE],
+        "more_turns": len(turns) > GLANCE,
         "members": selectors.members_of(project)[:50],
         "guidelines": selectors.guidelines_now(project.pk),
         "live_url": f"/events/{ticket_for(project_id=project.pk)}",
@@ -70,11 +79,23 @@ def project(request: SignedInRequest, project: Project) -> HttpResponse:
     return render(request, "projects/project.html", context)
 
 
+def _waits_for(stages: list[iterations.StageView]) -> str:
+    """What people are waited for with, in words; empty when nobody is."""
+    work = next((s.work[0] for s in stages if s.state == "waiting" and s.work), None)
+    if work is None or work.done >= work.total:
+        return ""
+    return _("Waits for people: {done} of {total} {what}").format(
+        done=work.done, total=work.total, what=work.unit
+    )
+
+
 @project_page()
 @require_GET
 def project_live(request: SignedInRequest, project: Project) -> HttpResponse:
     # Asked at every change: whether there is one, not a count of all.
-    context = _now(request, project) | {"has_train": selectors.prompts_of(project, split="train").exists()}
+    context = _now(request, project, iterations.iteration_open(project)) | {
+        "has_train": selectors.prompts_of(project, split="train").exists()
+    }
     response = render(request, "projects/now.html", context | {"over": context["open"] is None})
     response["Cache-Control"] = "no-store"
     return response

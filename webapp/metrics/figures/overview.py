@@ -1,0 +1,118 @@
+"""The held-out history of a project: what each iteration's model reached, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from webapp.metrics.charts.history import Kind, Stop, history
+from webapp.metrics.figures import Build, Cell, Figure
+from webapp.metrics.overview import Turn, turns_of
+from webapp.metrics.templatetags.numbers import interval, percent, points
+from webapp.projects.models import Project, Role
+
+KEY = "heldout-history"
+
+
+def heldout_history(project: Project, query: Mapping[str, str]) -> Figure | None:
+    return history_of(project, turns_of(project))
+
+
+def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:
+    """``turns`` newest first, as `turns_of` has them; None before anything was measured."""
+    measured = [t for t in reversed(turns) if t.after_ends and t.decision.get("after") is not None]
+    measured = [t for t in measured if "picks" not in t.decision]  # a scorer's picks are another figure
+    if not measured:
+        return None
+    stops = [*_start(measured[0]), *(_stop(project, t) for t in measured)]
+    return Figure(
+        key=KEY,
+        title=_title(measured),
+        caption=_(
+            "Accuracy on held-out prompts by iteration, with 95 % intervals: ● promoted, ○ held, ▲ set off "
+            "an alarm, □ control arm or the base. The line runs through the champions."
+        ),
+        template="metrics/drawings/history.html",
+        chart=history(stops),
+        head=[
+            _("Iteration"), _("Recipe"), _("Held-out before"), _("After"), _("95 %"), _("Change, points"),
+            _("95 % of the change"), _("Decision"), _("Alarms"),
+        ],
+        rows=[_row(project, t) for t in measured],
+    )  # fmt: skip
+
+
+def _title(measured: Sequence[Turn]) -> str:
+    promoted = [t for t in measured if t.main and t.promoted]
+    alarmed = sum(1 for t in measured if t.alarms)
+    first = percent(measured[0].decision["before"])
+    if promoted:
+        said = ngettext(
+            "Held-out accuracy went from %(first)s to %(last)s over %(n)s promotion",
+            "Held-out accuracy went from %(first)s to %(last)s over %(n)s promotions",
+            len(promoted),
+        ) % {"first": first, "last": percent(promoted[-1].decision["after"]), "n": len(promoted)}
+    else:
+        said = _("No iteration was promoted: held-out accuracy is {first}").format(first=first)
+    if not alarmed:
+        return said
+    also = ngettext(
+        "%(n)s iteration set off alarms", "%(n)s iterations set off alarms", alarmed
+    ) % {"n": alarmed}  # fmt: skip
+    return f"{said}; {also}"
+
+
+def _start(first: Turn) -> list[Stop]:
+    """What the first iteration began with."""
+    value, ends = first.decision.get("before"), first.before_ends
+    if value is None or ends is None:
+        return []
+    name = _("base") if _from_base(first) else _("before")
+    return [Stop(name, value, *ends, "base", words=f"{name}: {percent(value)}")]
+
+
+def _from_base(turn: Turn) -> bool:
+    return turn.iteration.champion is not None and turn.iteration.champion.parent_id is None
+
+
+def kind_of(turn: Turn) -> Kind:
+    return "control" if not turn.main else "promoted" if turn.promoted else "held"
+
+
+def _stop(project: Project, turn: Turn) -> Stop:
+    assert turn.after_ends is not None
+    value, alarms = turn.decision["after"], [row.title for row in turn.alarms]
+    number = turn.iteration.number
+    words = _("Iteration {n}, {recipe}: {value}, {kind}").format(
+        n=number, recipe=turn.iteration.recipe_name, value=percent(value), kind=_WORDS[kind_of(turn)]
+    )
+    return Stop(
+        str(number), value, *turn.after_ends, kind_of(turn), alarms,
+        reverse("iteration", args=[project.slug, number]),
+        f"{words}. {_('Alarms')}: {', '.join(alarms)}" if alarms else words,
+    )  # fmt: skip
+
+
+_WORDS = {"promoted": "promoted", "held": "held", "control": "control arm"}
+
+
+def _row(project: Project, turn: Turn) -> list[Cell]:
+    d, ends = turn.decision, turn.after_ends
+    number = turn.iteration.number
+    return [
+        Cell(str(number), number, reverse("iteration", args=[project.slug, number]), number=True),
+        Cell(turn.iteration.recipe_name),
+        Cell(percent(d.get("before")), d.get("before"), number=True),
+        Cell(percent(d.get("after")), d.get("after"), number=True),
+        Cell(f"{percent(ends[0])} to {percent(ends[1])}" if ends else "–", number=True),
+        Cell(points(d.get("effect")), d.get("effect"), number=True),
+        Cell(interval(d.get("ci95")), number=True),
+        Cell(_WORDS[kind_of(turn)]),
+        Cell(", ".join(row.title for row in turn.alarms)),
+    ]
+
+
+FIGURES: Mapping[str, tuple[Role, Build]] = {KEY: (Role.VIEWER, heldout_history)}
