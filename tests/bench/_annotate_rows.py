@@ -66,7 +66,7 @@ WHERE t.id IN (SELECT task_id FROM annotate_assignment WHERE user_id = %(user)s)
 """
 
 
-def insert_like(db: Any, row: Model, source: str, keys: dict[str, Any], **given: str) -> None:
+def insert_like(db: Any, row: Model, source: str, keys: dict[str, Any], /, **given: str) -> None:
     """One row per row of ``source`` (a FROM clause): as ``row`` (unsaved), but for the expressions given."""
     columns, values, constants = [], [], {}
     for field in row._meta.concrete_fields:
