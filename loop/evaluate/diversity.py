@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 
 import numpy as np
@@ -19,30 +21,35 @@ _EQUATION = re.compile(
 _SPACING = str.maketrans("", "", " ,$()")
 
 
-def words(texts: Iterable[str]) -> list[list[str]]:
-    """What n-grams are made of: runs of characters between white space."""
-    return [text.split() for text in texts]
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of some texts as numbers, equal ones alike, text after text; ``size``: words of each text."""
+
+    codes: Ints
+    size: Ints
 
 
-def distinct_n(texts: Sequence[Sequence[str]], group: Ints, groups: int, n: int) -> Floats:
+def words(texts: Iterable[str]) -> Words:
+    """Runs of characters between white space."""
+    number = defaultdict[str, int](count().__next__).__getitem__
+    codes, size = array("q"), array("q")
+    for text in texts:
+        before = len(codes)
+        codes.extend(map(number, text.split()))
+        size.append(len(codes) - before)
+    return Words(np.array(codes, dtype=np.int64), np.array(size, dtype=np.int64))
+
+
+def distinct_n(texts: Words, group: Ints, groups: int, n: int) -> Floats:
     """Different n-grams / all n-grams in the texts of each group (distinct-n, Li et al., 2016,
-    arXiv:1510.03055). No n-gram reaches from one text into the next.
-
-    ``texts``: as `words` gives them; ``group``: of each text, from 0.
-    """
-    vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
-    size = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    tokens = np.fromiter(
-        map(vocabulary.__getitem__, chain.from_iterable(texts)), dtype=np.int64, count=int(size.sum())
-    )
-    starts = _starts(size, n)
-    grams = tokens[starts]
+    arXiv:1510.03055); ``group``: of each text, from 0. No n-gram reaches from one text into the next."""
+    starts = _starts(texts.size, n)
+    grams, width = texts.codes[starts], int(texts.codes.max(initial=0)) + 1
     for offset in range(1, n):
-        grams = grams * len(vocabulary) + tokens[starts + offset]
-        if offset < n - 1:  # numbered anew, or longer ones would overflow
+        if offset > 1:  # numbered anew, or they would overflow
             grams = np.unique(grams, return_inverse=True)[1]
-    home = np.repeat(group, np.maximum(size - n + 1, 0))
-    return _distinct(grams, home, groups)
+        grams = grams * width + texts.codes[starts + offset]
+    return _distinct(grams, np.repeat(group, np.maximum(texts.size - n + 1, 0)), groups)
 
 
 def _starts(size: Ints, n: int) -> Ints:
@@ -60,19 +67,23 @@ def equations(text: str) -> list[str]:
 
 def distinct_equations(texts: Sequence[str], group: Ints, groups: int) -> Floats:
     """Different equations / all equations in the texts of each group (B-STaR, arXiv:2412.17256)."""
-    found = list(map(equations, texts))
-    size = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-    number: defaultdict[str, int] = defaultdict(count().__next__)
-    codes = np.fromiter(
-        map(number.__getitem__, chain.from_iterable(found)), dtype=np.int64, count=int(size.sum())
-    )
+    number = defaultdict[str, int](count().__next__).__getitem__
+    found = [list(map(number, equations(text))) for text in texts]
+    size = np.array(list(map(len, found)), dtype=np.int64)
+    codes = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(size.sum()))
     return _distinct(codes, np.repeat(group, size), groups)
 
 
 def _distinct(items: Ints, home: Ints, groups: int) -> Floats:
     """Different items / all items of each group."""
-    different = np.unique(home * (int(items.max(initial=0)) + 1) + items) // (int(items.max(initial=0)) + 1)
+    width = int(items.max(initial=0)) + 1
+    if width > 2**62 // max(groups, 1):  # numbered anew, or the pairs would overflow
+        items = np.unique(items, return_inverse=True)[1]
+        width = int(items.max(initial=0)) + 1
+    pairs = home * width + items
+    pairs.sort()  # many times faster than np.unique, which hashes
+    first = np.diff(pairs, prepend=-1) != 0
     return divided(
-        np.bincount(different, minlength=groups).astype(np.float64),
+        np.bincount(pairs[first] // width, minlength=groups).astype(np.float64),
         np.bincount(home, minlength=groups).astype(np.float64),
     )

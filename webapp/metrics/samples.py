@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -128,8 +130,8 @@ def _floats(values: Iterable[float | None]) -> Floats:
 def _scores(iteration: Iteration, ids: Iterable[UUID]) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """What was scored besides the checker: (numbers, verdicts) by name."""
     place = {pk: i for i, pk in enumerate(ids)}
-    values: dict[str, Floats] = {}
-    verdicts: dict[str, Floats] = {}
+    values: defaultdict[str, Floats] = defaultdict(lambda: np.full(len(place), np.nan))
+    verdicts: defaultdict[str, Floats] = defaultdict(lambda: np.full(len(place), np.nan))
     rows = Score.objects.filter(response__iteration=iteration, response__origin=Origin.SAMPLE.value)
     rows = rows.exclude(name=VERIFIER).values_list("response_id", "name", "value", "verdict")
     outcome = {Verdict.RIGHT.value: 1.0, Verdict.WRONG.value: 0.0}
@@ -138,11 +140,11 @@ def _scores(iteration: Iteration, ids: Iterable[UUID]) -> tuple[dict[str, Floats
         if (i := place.get(response_id)) is None:
             continue  # written since
         if said is not None:
-            verdicts.setdefault(name, np.full(len(place), np.nan))[i] = said
+            verdicts[name][i] = said
         number = said if value is None else value
-        if number is not None and np.isfinite(number):
-            values.setdefault(name, np.full(len(place), np.nan))[i] = number
-    return dict(sorted(values.items())), verdicts
+        if number is not None and isfinite(number):
+            values[name][i] = number
+    return dict(sorted(values.items())), dict(verdicts)
 
 
 def _accepted(
