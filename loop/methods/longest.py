@@ -1,11 +1,11 @@
 """A reward that pays for length alone: the longest of n samples is learned.
 
-A warning example of what Singhal et al. (2023, arXiv:2310.03716, "A Long Way to Go") found in learned rewards:
-much of what they pay for is length, and what they teach is to write more, not to be right. Here nothing else
-is paid. ``self_verdict`` has the reward: a sample's length, in characters, as a share of the longest one's; the
-longest is called right and learned, the others stay open. Only samples that end and state an answer are paid,
-as a badly made reward would: the fault is to show in what is said, not in the form. The checker's verdict is
-kept beside it, so that the damage can be measured; it chooses nothing.
+A warning example of what Singhal et al. (2023, arXiv:2310.03716, "A Long Way to Go") found in learned
+rewards: much of what they pay for is length, and what they teach is to write more, not to be right. Here
+nothing else is paid. ``self_verdict`` has the reward: a sample's length, in characters, as a share of the
+longest one's; the longest is called right and learned, the others stay open. Only samples that end and state
+an answer are paid: what goes wrong is to show in what is said, not in the form. The checker's verdict is kept
+beside it, so that the damage can be measured; it chooses nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from loop.records import Prompt, Sampling, Score, Verdict
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    samples: int = Field(
-        16, ge=2, le=256, description="solutions per prompt, of which the longest is learned"
-    )
+    samples: int = Field(16, ge=2, le=256, description="solutions per prompt; the longest is learned")
     temperature: float = Field(1.0, gt=0, description="the higher, the more the lengths differ")
     max_new_tokens: int = Field(256, ge=1)
 

@@ -19,9 +19,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     samples: int = Field(4, ge=1, le=256, description="solutions per prompt, all of them learned")
-    temperature: float = Field(
-        1.5, gt=0, description="above 1 the model also learns what it hardly ever says"
-    )
+    temperature: float = Field(1.5, gt=0, description="above 1 it also learns what it hardly ever says")
     max_new_tokens: int = Field(256, ge=1)
 
 

@@ -48,18 +48,28 @@ class Demo:
         Raises:
             DemoFailed: an iteration failed; the message says why.
         """
+        self.prepare()
+        first = self.iterate(RECIPES[0])
+        control = self.iterate(RECIPES[0], control_of=first)
+        second = self.iterate(RECIPES[1])
+        return {
+            "iterations": [iteration_report(first), iteration_report(second)],
+            "control": iteration_report(control),
+            "overall": self._overall(first),
+            **self.conditions(),
+        }
+
+    def prepare(self) -> None:
+        """The project, and its annotators signed in."""
         self._tell("making the project: generated word problems and the seed model")
         self.project, _ = project_ensure()
         password = secrets.token_urlsafe(16)
         names = accounts_ensure(self.project, self.people, password)
         self.browsers = [Browser(self.url, name, password) for name in names]
-        first = self._iterate(RECIPES[0])
-        control = self._iterate(RECIPES[0], control_of=first)
-        second = self._iterate(RECIPES[1])
+
+    def conditions(self) -> dict[str, Any]:
+        """What makes the run repeatable."""
         return {
-            "iterations": [iteration_report(first), iteration_report(second)],
-            "control": iteration_report(control),
-            "overall": self._overall(first),
             "annotators": {"people": self.people, "simulated": True, "error_rate": self.error_rate},
             "seed": self.seed,
             "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
@@ -85,7 +95,12 @@ class Demo:
             "p_value": test.p_value,
         }
 
-    def _iterate(self, recipe: str, control_of: Iteration | None = None) -> Iteration:
+    def iterate(self, recipe: str, control_of: Iteration | None = None) -> Iteration:
+        """One whole iteration, from its start to its decision.
+
+        Raises:
+            DemoFailed: it failed, or somebody cancelled it.
+        """
         iteration = iteration_start(
             project=self.project, recipe=recipe_named(recipe), seed=self.seed, control_of=control_of
         )
@@ -121,9 +136,8 @@ class Demo:
     @staticmethod
     def table(report: dict[str, Any]) -> str:
         """The report for reading."""
-        head = f"{'':34}{'held-out before':>16}{'after':>9}{'change (95 %)':>24}{'p':>10}  decision"
-        rows = [_row(f"iteration {r['number']}: {r['recipe']}", r) for r in report["iterations"]]
-        rows.append(_row("control: shuffled labels", report["control"]))
+        rows = [row(f"iteration {r['number']}: {r['recipe']}", r) for r in report["iterations"]]
+        rows.append(row("control: shuffled labels", report["control"]))
         overall = report["overall"]
         low, high = (x * 100 for x in overall["ci95"])
         a, b = overall["heldout_before"], overall["heldout_after"]
@@ -132,10 +146,14 @@ class Demo:
             f" it never trained on: {overall['effect'] * 100:+.1f} points (95 % {low:+.1f} to {high:+.1f}),"
             f" p = {overall['p_value']:.2g}."
         )
-        return "\n".join(["", head, *rows, "", summary])
+        return "\n".join(["", HEAD, *rows, "", summary])
 
 
-def _row(name: str, r: dict[str, Any]) -> str:
+HEAD = f"{'':34}{'held-out before':>16}{'after':>9}{'change (95 %)':>24}{'p':>10}  decision"
+
+
+def row(name: str, r: dict[str, Any]) -> str:
+    """A line of a table under `HEAD`."""
     if r["heldout_before"] is None:
         return f"{name:34}  not trained: {r['status']}"
     low, high = (x * 100 for x in r["ci95"])

@@ -1,4 +1,4 @@
-"""The headless demo: two iterations with simulated annotators, a control arm, and a report."""
+"""The headless demo: iterations with simulated annotators, a control arm or two bad recipes, and a report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from webapp.demo.dashboards import Dashboards
 from webapp.demo.runner import Demo
 
 
@@ -18,7 +19,8 @@ class Command(BaseCommand):
     help = (
         "Run two iterations (rest-em, then self) on the built-in project, with simulated annotators who work"
         " over HTTP and a shuffled-label control arm. Prints a table and writes report.json under the state"
-        " folder. Started by `./run demo`, which brings the services."
+        " folder. With --dashboards five iterations instead, two of them bad on purpose, and which alarms"
+        " fired. Started by `./run demo`, which brings the services."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,6 +31,9 @@ class Command(BaseCommand):
             "--error-rate", type=float, default=0.05, help="share of answers the annotators get wrong"
         )
         parser.add_argument("--people", type=int, default=2, help="simulated annotators")
+        parser.add_argument(
+            "--dashboards", action="store_true", help="five iterations, two of them bad on purpose"
+        )
         parser.add_argument("--report", type=Path, help="where to write the report")
         parser.add_argument(
             "--json", action="store_true", help="print the report as one JSON object at the end"
@@ -39,7 +44,7 @@ class Command(BaseCommand):
         url = os.environ.get("WHETSTONE_URL")
         if not url:
             raise CommandError("no web server: start the demo with `./run demo`", returncode=2)
-        demo = Demo(
+        demo = (Dashboards if options["dashboards"] else Demo)(
             url,
             seed=options["seed"],
             error_rate=options["error_rate"],
