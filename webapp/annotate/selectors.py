@@ -83,13 +83,18 @@ def gate_choices(iteration: Iteration) -> tuple[int, list[tuple[int, UUID | None
 
 def iteration_progress(iteration: Iteration, purpose: str = TaskPurpose.LABEL) -> tuple[int, int]:
     """Answers given and answers wanted. A closed task wants no more than it got."""
-    tasks = AnnotationTask.objects.filter(iteration=iteration, purpose=purpose)
-    sums = tasks.aggregate(
+    return iteration_asked(iteration).get(str(purpose), (0, 0))
+
+
+def iteration_asked(iteration: Iteration) -> dict[str, tuple[int, int]]:
+    """`iteration_progress` of every purpose that has tasks; one query."""
+    tasks = AnnotationTask.objects.filter(iteration=iteration).order_by().values("purpose")
+    sums = tasks.annotate(
         given=Sum("answers", default=0),
         open=Sum("overlap", filter=~Q(state=TaskState.CLOSED), default=0),
         closed=Sum("answers", filter=Q(state=TaskState.CLOSED), default=0),
     )
-    return sums["given"], sums["open"] + sums["closed"]
+    return {row["purpose"]: (row["given"], row["open"] + row["closed"]) for row in sums}
 
 
 COUNTED = 20  # tasks that wait for one person; of more, an estimate for the project says how many

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Page
+from collections.abc import Mapping
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count
 
 from webapp.iterations.models import Iteration
-from webapp.registry.comparing import Both, Pair, both_page, outcomes_shown
+from webapp.registry.comparing import SHOWS, Both, Pair, both_of, outcomes_paired, outcomes_shown
 from webapp.registry.models import Evaluation
 
 PER_PAGE = 5
@@ -26,6 +29,19 @@ def pair_of(iteration: Iteration, split: str = "heldout") -> Pair | None:
     return Pair(before, after) if before else None
 
 
-def flips_page(pair: Pair, now: str, number: str | int | None) -> tuple[Page, list[Both]]:
-    """One page of prompts that are ``now`` ("right" or "wrong") and were the opposite before."""
-    return both_page(pair, outcomes_shown(pair, f"turned_{now}"), number, PER_PAGE)
+def flips_of(pair: Pair, numbers: Mapping[str, str | None]) -> list[tuple[str, Page, list[Both]]]:
+    """(now, a page, its rows) of the prompts that are ``now`` ("right" or "wrong") and were the opposite.
+
+    ``numbers``: which page of each. Four queries, whatever there is.
+    """
+    counted = outcomes_paired(pair).order_by().values_list("was", "verdict").annotate(n=Count("id"))
+    counts = {(was, verdict): n for was, verdict, n in counted}
+    pages = {}
+    for now, number in numbers.items():
+        show = f"turned_{now}"
+        paginator = Paginator(outcomes_shown(pair, show), PER_PAGE)
+        paginator.count = counts.get(SHOWS[show], 0)  # type: ignore[misc]  # known: not counted again
+        pages[now] = paginator.get_page(number)
+    outcomes = {now: list(page.object_list) for now, page in pages.items()}
+    both = {b.after.pk: b for b in both_of(pair, [o for rows in outcomes.values() for o in rows])}
+    return [(now, pages[now], [both[o.pk] for o in rows]) for now, rows in outcomes.items()]

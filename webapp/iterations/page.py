@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from loop.stages import Stage, Status
 from webapp.annotate.models import TaskPurpose
-from webapp.annotate.selectors import iteration_progress
+from webapp.annotate.selectors import iteration_asked
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, RunPoint, WorkUnit
 from webapp.metrics.charts import Bar, Curve, curve, funnel
@@ -23,6 +23,10 @@ from webapp.projects.selectors import built_in
 STAGES = [s for s in Stage if s is not Stage.DONE]
 UNFINISHED = [s.value for s in (Status.RUNNING, Status.WAITING, Status.PAUSED, Status.FAILED)]
 ASKING = (Stage.ANNOTATE.value, Stage.PROMOTE.value)  # the stages in which it may wait for people
+ASKED_AT = {
+    Stage.ANNOTATE.value: ("annotate", TaskPurpose.LABEL.value),
+    Stage.PROMOTE.value: ("compare", TaskPurpose.GATE.value),
+}
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
 DOING = {
     "prepare": "Choosing prompts and pinning the champion",
@@ -45,6 +49,9 @@ WHAT = {
     "compare": "blind comparisons",
     "measure": "",
 }
+
+
+Losses = tuple[list[tuple[int, float]], int]  # (step, loss), and how many steps there will be
 
 
 def iterations_of(project: Project) -> QuerySet[Iteration]:
@@ -95,6 +102,7 @@ class Work:
     tokens_per_s: float | None = None
     running: int = 0
     retried: int = 0
+    pk: int | None = None  # of its latest unit
 
 
 @dataclass(slots=True)
@@ -116,21 +124,14 @@ class StageView:
 
 
 def stages_of(iteration: Iteration) -> list[StageView]:
-    """Every stage with its state, time and work: at most four queries."""
+    """Every stage with its state, time and work: at most three queries."""
     moves = {t.from_stage: t for t in iteration.transitions.all()}
     work = _work_by_stage(iteration)
-    if iteration.stage == Stage.ANNOTATE.value or Stage.ANNOTATE.value in moves:
-        answers, wanted = iteration_progress(iteration)
-        if wanted:
-            work.setdefault(Stage.ANNOTATE.value, []).insert(
-                0, Work("annotate", answers, wanted, WHAT["annotate"])
-            )
-    if iteration.stage == Stage.PROMOTE.value or Stage.PROMOTE.value in moves:
-        answers, wanted = iteration_progress(iteration, TaskPurpose.GATE)
-        if wanted:
-            work.setdefault(Stage.PROMOTE.value, []).insert(
-                0, Work("compare", answers, wanted, WHAT["compare"])
-            )
+    asked = iteration_asked(iteration) if set(ASKING) & {iteration.stage, *moves} else {}
+    for stage, (kind, purpose) in ASKED_AT.items():
+        answers, wanted = asked.get(purpose, (0, 0))
+        if wanted and (stage == iteration.stage or stage in moves):
+            work.setdefault(stage, []).insert(0, Work(kind, answers, wanted, WHAT[kind]))
     views = []
     since: datetime | None = iteration.created_at
     for stage in STAGES:
@@ -169,15 +170,14 @@ def _work_by_stage(iteration: Iteration) -> dict[str, list[Work]]:
             began=Min("started_at"),
             ended=Max("finished_at"),
             first_id=Min("id"),
+            last_id=Max("id"),
         )
         .order_by("first_id")
     )
-    latest = {
-        unit.kind: unit
-        for unit in WorkUnit.objects.filter(iteration=iteration, state=WorkUnit.State.RUNNING)
-        .only("kind", "message", "progress")
-        .order_by("id")
-    }
+    latest: dict[str, WorkUnit] = {}
+    if any(row["running"] for row in rows):
+        running = WorkUnit.objects.filter(iteration=iteration, state=WorkUnit.State.RUNNING)
+        latest = {u.kind: u for u in running.only("kind", "message", "progress").order_by("id")}
     by_stage: dict[str, list[Work]] = {}
     for row in rows:
         by_stage.setdefault(row["stage"], []).append(_work(row, latest.get(row["kind"])))
@@ -190,7 +190,7 @@ def _work(row: Mapping[str, Any], live: WorkUnit | None) -> Work:
     work = Work(
         row["kind"], done, total, WHAT.get(row["kind"], "") if counted else "", running=row["running"]
     )
-    work.retried = row["retried"]
+    work.retried, work.pk = row["retried"], row["last_id"]
     if row["began"] and counted:
         ended = row["ended"] if row["finished"] == row["units"] else timezone.now()
         elapsed = max((ended - row["began"]).total_seconds(), 0.001)
@@ -205,15 +205,20 @@ def _work(row: Mapping[str, Any], live: WorkUnit | None) -> Work:
     return work
 
 
-def loss_curve(iteration: Iteration) -> Curve | None:
-    """The training loss by step, also while it runs."""
+def losses_of(iteration: Iteration) -> Losses:
+    """(step, training loss) in order, also while it runs, and how many steps there will be."""
     points = list(
         RunPoint.objects.filter(unit__iteration=iteration, unit__kind="train", loss__isnull=False)
         .order_by("step")
         .values_list("step", "loss", "total_steps")
     )
     losses = [(step, loss) for step, loss, _ in points if loss is not None]
-    return curve(losses, points[-1][2]) if losses else None
+    return losses, points[-1][2] if points else 0
+
+
+def loss_curve(losses: Losses) -> Curve | None:
+    """The training loss by step; None before there is one."""
+    return curve(*losses)
 
 
 def funnel_of(counts: dict[str, Any]) -> list[Bar]:

@@ -54,10 +54,13 @@ class Reading(NamedTuple):
 Readings = Mapping[str, Mapping[int, Reading]]  # name -> iteration pk -> reading
 
 
-def turns_of(project: Project, *, arm: str = "", recipe: str = "", last: int | None = None) -> list[Turn]:
+def turns_of(
+    project: Project, *, arm: str = "", recipe: str = "", until: int | None = None, last: int | None = None
+) -> list[Turn]:
     """The project's iterations from the oldest to the newest: one query.
 
-    ``arm`` main or control, ``recipe`` a recipe's name: those alone. ``last``: the newest so many.
+    ``arm`` main or control, ``recipe`` a recipe's name: those alone. ``until``: none after that
+    number. ``last``: the newest so many.
     """
     found: QuerySet[Iteration] = project.iterations.all()
     if arm:
@@ -66,6 +69,8 @@ def turns_of(project: Project, *, arm: str = "", recipe: str = "", last: int | N
         )
     if recipe:
         found = found.filter(recipe_name=recipe)
+    if until is not None:
+        found = found.filter(number__lte=until)
     rows = (
         found.annotate(promote=KT("decision__promote"), fired=Count("alarms"))
         .order_by("-number")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,14 +99,16 @@ def both_page(
 ) -> tuple[Page, list[Both]]:
     """One page of prompts with both outcomes: three queries whatever its length."""
     page = Paginator(rows, per_page).get_page(number)
-    outcomes = list(page.object_list)
-    earlier = {
-        outcome.prompt_id: outcome
-        for outcome in EvaluationOutcome.objects.filter(
-            evaluation=pair.before, prompt__in=[o.prompt_id for o in outcomes]
-        ).select_related("response")
-    }
-    return page, [Both(after, earlier[after.prompt_id]) for after in outcomes]
+    return page, both_of(pair, list(page.object_list))
+
+
+def both_of(pair: Pair, outcomes: Sequence[EvaluationOutcome]) -> list[Both]:
+    """Each of the second version's outcomes with the first's on the same prompt; one query."""
+    earlier = EvaluationOutcome.objects.filter(
+        evaluation=pair.before, prompt__in=[o.prompt_id for o in outcomes]
+    )
+    by_prompt = {outcome.prompt_id: outcome for outcome in earlier.select_related("response")}
+    return [Both(after, by_prompt[after.prompt_id]) for after in outcomes]
 
 
 def counts_of(pair: Pair) -> Counts:

@@ -11,7 +11,7 @@ from tests import factories as make
 from tests.stories import past_make, trained
 from webapp.annotate.models import AnnotationTask
 from webapp.iterations.models import Iteration, WorkUnit
-from webapp.iterations.page import actions_of, funnel_of, loss_curve, stages_of
+from webapp.iterations.page import actions_of, funnel_of, loss_curve, losses_of, stages_of
 from webapp.projects.models import Prompt, Role
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def test_the_list_in_a_fixed_number_of_queries(client, past, django_assert_max_n
 
 
 def test_a_finished_iteration_explains_itself(client, past, django_assert_max_num_queries):
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(20):
         page = text_of(look(client, past.done))
     assert "33.3\u202f% → 66.7\u202f%" in page
     assert "95 % interval 30.3 to 36.3 points, p &lt; 0.001, 12 prompts" in page
@@ -164,11 +164,11 @@ def test_training_shows_the_trainers_own_estimate(past):
 
 
 def test_the_loss_curve(past):
-    curve = loss_curve(past.done)
+    curve = loss_curve(losses_of(past.done))
     assert (curve.first, curve.last, curve.steps, curve.total_steps) == (1.5, 0.5, 4, 4)
-    assert loss_curve(past.waiting) is None
+    assert loss_curve(losses_of(past.waiting)) is None
     trained(past.project, past.waiting, [2.0])
-    assert loss_curve(past.waiting).last == 2.0
+    assert loss_curve(losses_of(past.waiting)).last == 2.0
 
 
 def test_the_funnel_skips_what_is_not_known_yet():

@@ -19,10 +19,11 @@ from webapp.accounts.models import User
 from webapp.events import ticket_for
 from webapp.iterations import page, services
 from webapp.iterations.decision_page import evidence
-from webapp.iterations.flips import flips_page, pair_of
+from webapp.iterations.flips import flips_of, pair_of
 from webapp.iterations.forms import StartForm
 from webapp.iterations.models import Iteration
 from webapp.iterations.selectors import compared_blindly
+from webapp.metrics.iteration_page import measured_context
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
@@ -95,6 +96,7 @@ def start(request: SignedInRequest, project: Project) -> HttpResponse:
 
 def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
     stages = page.stages_of(iteration)
+    losses = page.losses_of(iteration)
     may_lead = at_least(project.my_role, Role.LEAD)
     return {
         "project": project,
@@ -108,8 +110,10 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
         "may_annotate": at_least(project.my_role, Role.ANNOTATOR),
         "bars": page.funnel_of(iteration.counts),
         "dropped": page.dropped_of(iteration.counts),
-        "curve": page.loss_curve(iteration),
-        "run_pk": iteration.units.filter(kind="train").values_list("pk", flat=True).last(),
+        "losses": losses,
+        "curve": page.loss_curve(losses),
+        "measuring": any(w.kind == "measure" and w.done < w.total for s in stages for w in s.work),
+        "run_pk": next((w.pk for s in stages for w in s.work if w.kind == "train"), None),
         "decision": iteration.decision,
         "evidence": evidence(iteration),
         "controls": list(iteration.controls.select_related("challenger")),
@@ -124,13 +128,14 @@ def _live_context(iteration: Iteration, project: Project) -> dict[str, Any]:
 @require_GET
 def iteration(request: SignedInRequest, project: Project, number: int) -> HttpResponse:
     found = page.iteration_for(project, number)
-    context = _live_context(found, project) | {
+    context = _live_context(found, project)
+    context |= measured_context(project, found, context["losses"]) | {
         "live_url": f"/events/{ticket_for(project_id=project.pk, iteration_id=found.pk)}",
         "fragment_url": reverse("iteration_live", args=[project.slug, number]),
     }
     told = context["may_lead"] or not compared_blindly(project)
     if told and (pair := pair_of(found)):
-        context["flips"] = [(now, *flips_page(pair, now, request.GET.get(now))) for now in ("right", "wrong")]
+        context["flips"] = flips_of(pair, {now: request.GET.get(now) for now in ("right", "wrong")})
         context["pair"] = pair
     return render(request, "iterations/iteration.html", context)
 

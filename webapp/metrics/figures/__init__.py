@@ -21,8 +21,8 @@ from webapp.projects.models import Project, Role
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the twin. ``text`` is shown, ``raw`` goes into the CSV (None: the text); ``trace``: the link
-    leads into the lineage, which opens in the drawer."""
+    """One cell of the twin. ``text`` is shown, ``raw`` goes into the CSV (None: the text). ``trace``: its
+    link leads into the lineage, which opens in the drawer."""
 
     text: str
     raw: Any = None

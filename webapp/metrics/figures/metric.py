@@ -50,14 +50,17 @@ MARKS = {"promoted": "●", "held": "○", "control": "□", "open": "◇"}
 
 
 def metric_figure(project: Project, query: Mapping[str, str]) -> Figure | None:
-    """``name`` is a stored value's name, or a metric's without its source; ``arm`` and ``recipe`` filter."""
+    """``name``: of a stored value, or of a metric without its source. ``arm``, ``recipe`` and ``until`` (the
+    last iteration's number) filter."""
     name = query.get("name", "")
     metric = metric_named(name) or metric_named(f"{name}:*")
     if metric is None:
         return None
-    turns = turns_of(project, arm=query.get("arm", ""), recipe=query.get("recipe", ""))
-    readings = readings_of(project, turns, [metric.name])
+    until = query.get("until", "")
     kept = {k: query[k] for k in FILTERS if query.get(k)}
+    turns = turns_of(project, **kept, until=int(until) if until.isdecimal() else None)
+    readings = readings_of(project, turns, [metric.name])
+    kept |= {"until": until} if until.isdecimal() else {}
     return figure_of(project, metric, name, turns, readings, kept)
 
 
@@ -70,7 +73,9 @@ def figure_of(
     kept: Mapping[str, str],
 ) -> Figure | None:
     """The figure of what was read already. ``name`` is the one that the title speaks of."""
-    names = sorted(n for n in readings if any(r.value is not None for r in readings[n].values()))
+    names = sorted(
+        n for n in readings if metric.covers(n) and any(r.value is not None for r in readings[n].values())
+    )
     shown = [t for t in turns if any(t.pk in readings[n] for n in names)]
     if not shown:
         return None

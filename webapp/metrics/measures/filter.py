@@ -68,7 +68,7 @@ def curated(iteration: Iteration) -> Iterator[Value]:
     """The funnel always; the rest where the iteration's rows are made of its samples."""
     if (sampled := sampled_of(iteration)) is None:
         return
-    yield _funnel(iteration)
+    yield funnel(iteration)
     if (kept := kept_of(iteration)) is None:
         return
     prompts_keep(iteration=iteration, sampled=sampled, kept=kept)
@@ -99,7 +99,7 @@ def _tail(samples: Samples, draws: Resamples, kept: Bools) -> Iterator[Value]:
     yield value_of("tail_ratio", ratio, reason="nothing was kept", **detail)
 
 
-def _funnel(iteration: Iteration) -> Value:
+def funnel(iteration: Iteration) -> Value:
     """From prompts to trained rows, with the reasons why the rest was left out."""
     counts = iteration.counts
     steps: list[tuple[str, Any]] = [
