@@ -11,7 +11,7 @@ from webapp.iterations import page
 from webapp.iterations.flips import pair_of
 from webapp.iterations.models import Iteration
 from webapp.metrics.alarms_page import alarms_of
-from webapp.metrics.charts import Measured, bands
+from webapp.metrics.charts import Measured, bands, bars
 from webapp.metrics.measures import groups
 from webapp.metrics.metrics_page import Row, groups_shown
 from webapp.metrics.report import decided, origins
@@ -26,6 +26,7 @@ from webapp.metrics.report.document import (
     Table,
     Text,
 )
+from webapp.metrics.templatetags.numbers import percent, whole, written_interval
 from webapp.metrics.values import Readings, Turn, readings_of, turns_of
 from webapp.registry.comparing import both_page, outcomes_shown
 
@@ -75,19 +76,25 @@ def _sections(iteration: Iteration, told: bool) -> Iterator[Section]:
 
 def _history(turns: list[Turn], readings: Readings) -> list[Block]:
     values = readings.get("heldout_after", {})
-    kinds = {"promoted": "champion"}
-    known = [
-        Measured(f"{t.number}", r.value, r.low, r.high, kinds.get(t.kind, t.kind))
-        for t in turns
-        if (r := values.get(t.pk)) and r.value is not None and r.low is not None and r.high is not None
-    ]
-    if not known:
+    marks, rows = [], []
+    for turn in turns:
+        found = values.get(turn.pk)
+        if found is None or found.value is None or found.low is None or found.high is None:
+            continue
+        kind = "champion" if turn.kind == "promoted" else turn.kind
+        marks.append(Measured(str(turn.number), found.value, found.low, found.high, kind))
+        ends = written_interval(found.low, found.high, found.unit)
+        rows.append((str(turn.number), turn.recipe, turn.kind, percent(found.value), ends))
+    if not marks:
         return []
     caption = (
         "Share of held-out prompts answered right by each iteration's challenger, with its 95 % interval."
         " Filled: promoted. Dashed: held. Dotted: control arm."
     )
-    return [Drawing("metrics/bands.html", bands(known), "Held-out by iteration", caption)]
+    return [
+        Drawing("metrics/bands.html", bands(marks), "Held-out by iteration", caption),
+        Table(("Iteration", "Recipe", "Came to", "Held-out", "95 % interval"), rows, (3, 4), twin=True),
+    ]
 
 
 def _alarms(iteration: Iteration, told: bool) -> list[Block]:
@@ -107,37 +114,39 @@ def _alarms(iteration: Iteration, told: bool) -> list[Block]:
 
 
 def _funnel(iteration: Iteration) -> list[Block]:
-    bars = page.funnel_of(iteration.counts)
-    if not bars:
+    found = page.funnel_of(iteration.counts)
+    chart = bars([(bar.label, bar.count, bar.note) for bar in found])
+    if chart is None:
         return []
-    steps = [(b.label, f"{b.count:,}", f"{b.kept:.0%}" if b.kept is not None else "", b.note) for b in bars]
+    steps = [
+        (b.label, whole(b.count), percent(b.kept, 0) if b.kept is not None else "", b.note) for b in found
+    ]
     blocks: list[Block] = [
-        Drawing("metrics/funnel_drawing.html", bars, "Funnel from samples to training rows"),
-        Table(("Step", "Count", "Kept", "What it counts"), steps, (1, 2)),
+        Drawing("metrics/report_bars.html", chart, "Funnel from samples to training rows"),
+        Table(("Step", "Count", "Kept", "What it counts"), steps, (1, 2), twin=True),
     ]
     if dropped := page.dropped_of(iteration.counts):
-        blocks.append(
-            Table(("Left out because", "Count"), [(why, f"{n:,}") for why, n in dropped], (1,), "Reasons")
-        )
+        rows = [(why, whole(n)) for why, n in dropped]
+        blocks.append(Table(("Left out because", "Count"), rows, (1,)))
     return blocks
-
-
-HEAD = ("Metric", "Value", "95 % interval", "n", "Change", "Against")
 
 
 def _metrics(
     iteration: Iteration, turns: list[Turn], readings: Readings, here: Turn, told: bool
 ) -> Iterator[Block]:
     hidden = {group.GROUP for group in groups() if Stage.EVALUATE in group.MEASURES}
+    rows: list[tuple[str, ...]] = []
     for group in groups_shown(iteration.project, turns, readings, at=here):
         if told or group.name not in hidden:
-            yield Table(HEAD, [_metric(row) for row in group.rows], (1, 2, 3, 4), group.name)
+            rows += [(group.name,), *map(_metric, group.rows)]
+    if rows:
+        yield Table(("Metric", "Value", "95 % interval", "n", "Change", "Against"), rows, (1, 2, 3, 4))
 
 
 def _metric(row: Row) -> tuple[str, ...]:
     change = f"{row.by} ({row.word})" if row.change else ""
     against = f"iteration {row.against.number}" if row.against else ""
-    return (row.title, row.text, row.ends, f"{row.reading.n:,}", change, against)
+    return (row.title, row.text, row.ends, whole(row.reading.n), change, against)
 
 
 def _examples(iteration: Iteration) -> list[Block]:

@@ -24,13 +24,18 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``numbers``: which columns are numbers. ``title`` stands above it."""
+    """``numbers``: which columns are numbers, ``codes``: which hold hashes. ``title`` stands above it.
+
+    A row of one cell heads the rows after it. ``twin``: a drawing before it shows the same.
+    """
 
     kind: ClassVar[str] = "table"
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()
     title: str = ""
+    codes: Sequence[int] = ()
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Drawn by a template of the site; Markdown leaves it out, as a table of the report has its numbers."""
+    """Drawn by a template of the site; Markdown leaves it out: the table after it has its numbers."""
 
     kind: ClassVar[str] = "drawing"
     template: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from webapp.metrics.report.document import Alert, Block, Bullets, Drawing, Example, Report, Table, Text
 
@@ -54,9 +54,15 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     rule = ["---:" if i in table.numbers else "---" for i in range(len(table.head))]
-    lines = [_row(map(plain, table.head)), _row(rule), *(_row(map(plain, row)) for row in table.rows)]
+    lines = [_row(map(plain, table.head)), _row(rule), *(_row(_cells(table, row)) for row in table.rows)]
     title = [f"**{plain(table.title)}**", ""] if table.title else []
     return "\n".join([*title, *lines])
+
+
+def _cells(table: Table, row: Sequence[str]) -> list[str]:
+    if len(row) == 1 < len(table.head):  # it heads the rows after it
+        return [f"**{plain(row[0])}**", *[""] * (len(table.head) - 1)]
+    return [f"`{cell}`" if i in table.codes and cell.isalnum() else plain(cell) for i, cell in enumerate(row)]
 
 
 def _row(cells: Iterable[str]) -> str:

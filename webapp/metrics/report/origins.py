@@ -62,8 +62,8 @@ def people(iteration: Iteration) -> list[Block]:
 
 def lineage(iteration: Iteration) -> list[Block]:
     """Data, models, seeds and versions, with their hashes."""
-    rows = list(_hashes(iteration))
-    return [Table(("What", "Which", "sha256"), rows)]
+    rows = [row for row in _hashes(iteration) if any(row[1:])]
+    return [Table(("What", "Which", "sha256"), rows, codes=(2,))]
 
 
 def _hashes(iteration: Iteration) -> Iterator[tuple[str, str, str]]:
