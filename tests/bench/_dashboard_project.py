@@ -56,9 +56,9 @@ def past_write(project: Any, *, iterations: int, prompts: int) -> None:
     people = list(project.memberships.exclude(role="lead").values_list("user_id", flat=True))
     with rows.connected(url()) as db:
         keys: dict[str, Any] = {"project": project.pk, "people": people, "skill": 0.55}
-        base = project.champion
-        for split, n in (("heldout", rows.HELDOUT), ("probe", rows.PROBE)):
-            rows.evaluation_write(db, keys, version=base.pk, split=split, n=n)
+        measured_on = list(_given(project))
+        for given in measured_on:
+            rows.evaluation_write(db, keys, version=project.champion_id, given=given)
         db.commit()
         for number in range(1, iterations + 1):
             over = number < iterations
@@ -77,15 +77,26 @@ def past_write(project: Any, *, iterations: int, prompts: int) -> None:
                 dataset = rows.examples_write(db, keys, number=number)
                 db.commit()
                 version = _turn_ends(project, iteration, dataset, promoted=number % 3 != 0)
-                for split, n in (("heldout", rows.HELDOUT), ("probe", rows.PROBE)):
-                    rows.evaluation_write(
-                        db, keys | {"skill": skill + 0.02}, version=version.pk, split=split, n=n
-                    )
+                for given in measured_on:
+                    better = keys | {"skill": skill + 0.02}
+                    rows.evaluation_write(db, better, version=version.pk, given=given)
             db.commit()
         for table in ("traces_score", "traces_response", "traces_critique", "annotate_annotationtask"):
             db.execute(f"ANALYZE {table}")
     _work_write(project, Iteration.objects.filter(project=project))
     _days_write(project, people, iterations)
+
+
+def _given(project: Any) -> Iterator[rows.Given]:
+    """What the gate would ask for."""
+    from webapp.iterations.models import Iteration
+    from webapp.iterations.services.gate import sampling_of
+    from webapp.registry.services import prompts_sha
+
+    sampling = sampling_of(Iteration(recipe=recipe_named("self").model_dump(mode="json")))
+    for split in ("heldout", "probe"):
+        ids = list(project.prompts.filter(split=split).order_by("id").values_list("id", flat=True))
+        yield rows.Given(split, len(ids), prompts_sha(ids, sampling), sampling)
 
 
 def _iteration(project: Any, number: int, at: datetime, *, over: bool) -> Any:

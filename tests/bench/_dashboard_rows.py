@@ -288,8 +288,19 @@ def examples_write(db: Any, keys: dict[str, Any], *, number: int) -> int:
     return int(found.fetchone()[0])
 
 
-def evaluation_write(db: Any, keys: dict[str, Any], *, version: int, split: str, n: int) -> None:
+@dataclass(frozen=True)
+class Given:
+    """What versions are measured on."""
+
+    split: str
+    n: int
+    sha: str
+    sampling: dict[str, Any]
+
+
+def evaluation_write(db: Any, keys: dict[str, Any], *, version: int, given: Given) -> None:
     """A version's greedy answers to a split, with outcomes."""
+    split, n = given.split, given.n
     from webapp.registry.models import Evaluation, EvaluationOutcome
 
     mine = keys | {
@@ -298,9 +309,16 @@ def evaluation_write(db: Any, keys: dict[str, Any], *, version: int, split: str,
     }  # fmt: skip
     samples_write(db, mine, iteration=None, version=version, scores=False)
     evaluation = Evaluation(
-        model_version_id=version, split=split, prompts_sha=f"bench-{split}", size=n, n=n, done=True,
-        sampling={"temperature": 0.0, "max_new_tokens": 160}, seconds=40.0, tokens=n * 80,
-    )  # fmt: skip
+        model_version_id=version,
+        split=split,
+        prompts_sha=given.sha,
+        size=n,
+        n=n,
+        done=True,
+        sampling=given.sampling,
+        seconds=40.0,
+        tokens=n * 80,
+    )
     one = """FROM (SELECT count(*) FILTER (WHERE r.verdict = 'right') AS n FROM traces_response r
         JOIN projects_prompt p ON p.id = r.prompt_id WHERE r.model_version_id = %(version)s
         AND r.iteration_id IS NULL AND p.split = %(split)s) x"""
