@@ -251,9 +251,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    used: int
     free: int
     total: int
+
+    @property
+    def used(self) -> int:
+        """Reserved space included: nobody else may write there."""
+        return self.total - self.free
 
     @property
     def low(self) -> bool:
@@ -288,7 +292,7 @@ def storage_read() -> Storage:
         rows = cursor.fetchall()
     tables = [Table(name, count, size) for _size, name, count, size in rows]
     return Storage(
-        disk=Disk(usage.used, usage.free, usage.total),
+        disk=Disk(usage.free, usage.total),
         places=list(StorageUse.objects.order_by("-bytes")),
         weights=list(_weights()),
         database=rows[0][0] if rows else 0,

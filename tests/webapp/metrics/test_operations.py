@@ -47,7 +47,10 @@ def test_what_waits_and_how_long(now):
     assert every.median == pytest.approx((30 + 60) / 2 * HOUR, abs=120)
     figure = BUILDERS["operations-age"](now)
     assert [row[1].raw for row in figure.rows] == [0, 3, 1, 3, 1, 2, 0]
-    assert figure.title == "Half of what waits has waited for 45 h 1 min or longer; the oldest for 10 d"
+    assert (
+        figure.title.replace("\xa0", " ")
+        == "Half of what waits has waited for 45 h 1 min or longer; the oldest for 10 d"
+    )
 
 
 def test_pace_and_forecast_count_whole_days(now):
@@ -78,7 +81,7 @@ def test_agreement_by_week_and_cost_of_a_row(now):
     ((_week, rate),) = now.weeks
     assert (rate.value, rate.n) == (0.75, 4)  # one pair in four differs
     assert [(c.turn.number, c.minutes) for c in now.costs] == [(5, 0.5), (6, 0.5)]  # 30 min, 60 rows
-    title = BUILDERS["operations-cost"](now).title
+    title = BUILDERS["operations-cost"](now).title.replace("\xa0", " ")
     assert title == "A row that is trained on cost 30 s of people’s time in iteration 6"
 
 

@@ -110,7 +110,7 @@ def test_units_by_hour_and_kind():
     for kind in "abc":
         unit_make(project, kind=kind, state="done", finished_at=now)
     names = [name for _, name, _ in units_done(now).chart.names]
-    assert (len(names), names[0], names[-1]) == (4, "generate", "other kinds")
+    assert (len(names), names[0], names[-1]) == (4, "generate", "others")
     assert units_done(now + timedelta(days=2)) is None
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from webapp.metrics.charts.scale import Tick, every_nth, ticks_of
 
-LEFT, RIGHT, TOP, BELOW = 6.0, 84.0, 24.0, 26.0
+LEFT, RIGHT, TOP, BELOW = 6.0, 99.0, 44.0, 26.0
 LABELS = 8
-NAME_GAP = 18.0
+NAME_X, NAME_Y = 82.0, 14.0  # pixels: four short names side by side fit a phone
 MOST_PARTS = 4
 
 
@@ -34,14 +34,14 @@ class Pile:
 
 @dataclass(frozen=True, slots=True)
 class Stacks:
-    """``names``: (series, name, y) of the parts as they stand on each other, at ``name_x``."""
+    """``names``: (series, name, x in pixels) of the parts, the lowest first, at ``name_y``."""
 
     height: int
     base: float
     ticks: list[Tick]
     piles: list[Pile]
     names: list[tuple[int, str, float]]
-    name_x: float
+    name_y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Amounts:
     words: str = ""
 
 
-def stacks(given: Sequence[Amounts], names: Sequence[str], unit: str, *, height: int = 200) -> Stacks | None:
+def stacks(given: Sequence[Amounts], names: Sequence[str], unit: str, *, height: int = 220) -> Stacks | None:
     """From left to right, the first part at the bottom; None without any amount.
 
     Raises:
@@ -78,6 +78,5 @@ def stacks(given: Sequence[Amounts], names: Sequence[str], unit: str, *, height:
         piles.append(
             Pile(label, one.words, round(left, 2), round(width, 2), round(left + width / 2, 2), parts)
         )
-    top = height - BELOW - NAME_GAP * len(names)
-    placed = [(i + 1, name, top + NAME_GAP * (len(names) - i)) for i, name in enumerate(names)]
-    return Stacks(height, scale.y(0), scale.ticks, piles, placed, RIGHT + 2)
+    placed = [(i + 1, name, NAME_X * i) for i, name in enumerate(names)]
+    return Stacks(height, scale.y(0), scale.ticks, piles, placed, NAME_Y)

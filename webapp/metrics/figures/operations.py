@@ -38,7 +38,7 @@ def age_of(operations: Operations) -> Figure | None:
     if not waiting.ages:
         return None
     counts = _by_age(waiting)
-    told = {"median": duration(waiting.median), "oldest": duration(waiting.oldest)}
+    told = {"median": _time(waiting.median), "oldest": _time(waiting.oldest)}
     about = _("Counts are estimated from a sample of all tasks.") if waiting.about else ""
     return Figure(
         key="operations-age",
@@ -51,6 +51,11 @@ def age_of(operations: Operations) -> Figure | None:
         head=[_("Waits for"), _("Tasks")],
         rows=[[Cell(k), Cell(whole(n), n, number=True)] for k, n in counts],
     )
+
+
+def _time(seconds: float | None) -> str:
+    """For a title: not broken at the end of a line."""
+    return duration(seconds).replace(" ", "\u00a0")
 
 
 def _by_age(waiting: Waiting) -> list[tuple[str, int]]:
@@ -153,7 +158,7 @@ def cost_of(operations: Operations) -> Figure | None:
     return Figure(
         key="operations-cost",
         title=_("A row that is trained on cost %(time)s of people’s time in iteration %(n)s")
-        % {"time": duration(60 * last.minutes), "n": last.turn.number},
+        % {"time": _time(60 * last.minutes), "n": last.turn.number},
         caption=_("Across: iterations. Up: time of all answers, divided by the rows of the dataset."),
         template="metrics/drawings/trend.html",
         chart=trend([Line("", points)], "s"),

@@ -33,7 +33,7 @@ def units_done(now: datetime) -> Figure | None:
         if hour in hours:
             hours[hour][kind] += n
     names, other = _kinds(hours)
-    shown = [*names, _("other kinds")] if other else names
+    shown = [*names, _("others")] if other else names
     drawn = stacks([_amounts(hour, said, names, other) for hour, said in hours.items()], shown, "count")
     if drawn is None:
         return None
