@@ -55,8 +55,8 @@ def ece(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats, bins:
     """
     where, off = bin_of(confidence, bins), right - confidence
     sign = np.sign(np.bincount(where, weights=off, minlength=bins))
-    missed = np.bincount(prompt, weights=sign[where] * off, minlength=draws.n)
-    found = draws.ratio(missed, np.bincount(prompt, minlength=draws.n).astype(np.float64))
+    missed = _counted(prompt, draws.n, sign[where] * off)
+    found = draws.ratio(missed, _counted(prompt, draws.n))
     if found.ci95 is None:
         return found
     return found._replace(ci95=(max(0.0, found.ci95[0]), found.ci95[1]))
@@ -64,8 +64,8 @@ def ece(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats, bins:
 
 def brier(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> Estimate:
     """Mean squared difference of confidence and outcome (Brier, 1950)."""
-    above = np.bincount(prompt, weights=(confidence - right) ** 2, minlength=draws.n)
-    return draws.ratio(above, np.bincount(prompt, minlength=draws.n).astype(np.float64))
+    above = _counted(prompt, draws.n, (confidence - right) ** 2)
+    return draws.ratio(above, _counted(prompt, draws.n))
 
 
 def auroc(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> Estimate:
@@ -87,13 +87,12 @@ def auroc(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> 
     placement[~good] = 1 - (ranks[~good] - rankdata(confidence[~good])) / above
     area = float(placement[good].mean())
 
-    def column(values: Floats) -> Floats:
-        return np.bincount(prompt, weights=values, minlength=draws.n).astype(np.float64)
-
     def drawn(a: Floats, n: Floats, b: Floats, m: Floats) -> Floats:
         return np.clip(a / n + b / m - area, 0.0, 1.0)
 
-    columns = (column(placement * good), column(good), column(placement * ~good), column(~good))
+    columns = [
+        _counted(prompt, draws.n, values) for values in (placement * good, good, placement * ~good, ~good)
+    ]
     return draws.estimate(drawn, *columns, n=len(np.unique(prompt)))
 
 
@@ -106,3 +105,8 @@ def risk_coverage(confidence: Floats, right: Floats, points: int = POINTS) -> li
     answered = ends + 1.0
     some = np.unique(np.linspace(0, len(ends) - 1, min(points, len(ends))).round().astype(int))
     return [[float(answered[i] / len(right)), float(wrong[i] / answered[i])] for i in some]
+
+
+def _counted(prompt: Ints, prompts: int, weights: Floats | Bools | None = None) -> Floats:
+    """Entries of each prompt, or the sum of their weights."""
+    return np.bincount(prompt, weights=weights, minlength=prompts).astype(np.float64)

@@ -57,7 +57,7 @@ def _starts(size: Ints, n: int) -> Ints:
     begins = np.cumsum(size) - size
     many = np.maximum(size - n + 1, 0)
     within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-    return np.repeat(begins, many) + within
+    return np.asarray(np.repeat(begins, many) + within)
 
 
 def equations(text: str) -> list[str]:

@@ -35,7 +35,7 @@ def hardest(samples: Samples, part: float = HARDEST) -> Bools:
     if not len(known):
         return np.zeros(samples.prompts, dtype=bool)
     with np.errstate(invalid="ignore"):
-        return rate <= known[max(0, int(np.ceil(part * len(known))) - 1)]
+        return np.asarray(rate <= known[max(0, int(np.ceil(part * len(known))) - 1)])
 
 
 def tail(draws: Resamples, samples: Samples, kept: Bools, hard: Bools) -> tuple[Estimate, Estimate]:

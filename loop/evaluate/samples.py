@@ -84,4 +84,6 @@ class Samples:
 
 def divided(above: Floats, below: Floats) -> Floats:
     """Element by element; nan where ``below`` is 0."""
-    return np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
+    result = np.full(len(below), np.nan)
+    np.divide(above, below, out=result, where=below != 0)
+    return result

@@ -133,9 +133,9 @@ def _scores(iteration: Iteration, ids: Iterable[UUID]) -> tuple[dict[str, Floats
     values: defaultdict[str, Floats] = defaultdict(lambda: np.full(len(place), np.nan))
     verdicts: defaultdict[str, Floats] = defaultdict(lambda: np.full(len(place), np.nan))
     rows = Score.objects.filter(response__iteration=iteration, response__origin=Origin.SAMPLE.value)
-    rows = rows.exclude(name=VERIFIER).values_list("response_id", "name", "value", "verdict")
+    said_of = rows.exclude(name=VERIFIER).values_list("response_id", "name", "value", "verdict")
     outcome = {Verdict.RIGHT.value: 1.0, Verdict.WRONG.value: 0.0}
-    for response_id, name, value, verdict in rows.iterator(chunk_size=ROWS_AT_ONCE):
+    for response_id, name, value, verdict in said_of.iterator(chunk_size=ROWS_AT_ONCE):
         said = outcome.get(verdict)
         if (i := place.get(response_id)) is None:
             continue  # written since
@@ -154,11 +154,13 @@ def _accepted(
     part = iteration.recipe.get("curate", {})
     accept = part.get("accept", "verifier")
     if accept == "self_verdict":
-        return verdicts.get("self_verdict", np.full(len(right), np.nan)) == 1
+        return np.asarray(verdicts.get("self_verdict", np.full(len(right), np.nan)) == 1)
     if accept == "scorer":
         given = next((values[role] for role in reversed(SCORER_ROLES) if role in values), None)
-        return np.full(len(right), fill_value=False) if given is None else given >= part.get("threshold", 0.5)
-    return right == 1
+        return np.asarray(
+            (given if given is not None else np.full(len(right), np.nan)) >= part.get("threshold", 0.5)
+        )
+    return np.asarray(right == 1)
 
 
 # Rows whose response is what the model learns to say; of an outcome row only if it was called right.

@@ -8,7 +8,7 @@ NAN = float("nan")
 
 
 def samples_of(*right, answers=None, scores=None, tokens=None, accepted=None, passed=None, texts=()):
-    """A prompt for each list of outcomes (1, 0, `NAN`); the rest in the same shape. Answers: texts or None."""
+    """A prompt for each list of outcomes (1, 0, `NAN`); the rest in the same shape. Answers: text or None."""
     flat = [value for one in right for value in one]
     number = {None: NO_ANSWER}
     said = [a for one in answers for a in one] if answers else [None] * len(flat)

@@ -58,7 +58,7 @@ def test_what_is_no_confidence():
 
 
 def test_the_interval_of_auroc_holds_the_truth():
-    """Normal scores a unit apart, and a shift of each prompt, which samples share; the truth by simulation."""
+    """Normal scores a unit apart, and a shift that each prompt has; the truth by simulation."""
     rng = np.random.default_rng(5)
 
     def drawn(prompts):

@@ -38,11 +38,12 @@ def generated(iteration: Iteration) -> Iterator[Value]:
         if (used := formulas.usable(samples, confidence)) is None:
             continue
         prompt, said, right = samples.prompt[used], confidence[used], samples.right[used]
-        curves = {
-            "reliability": formulas.reliability(said, right),
-            "risk_coverage": formulas.risk_coverage(said, right),
-        }
-        yield value_of(f"ece:{name}", formulas.ece(draws, prompt, said, right), **curves)
+        yield value_of(
+            f"ece:{name}",
+            formulas.ece(draws, prompt, said, right),
+            reliability=formulas.reliability(said, right),
+            risk_coverage=formulas.risk_coverage(said, right),
+        )
         yield value_of(f"brier:{name}", formulas.brier(draws, prompt, said, right))
         area = formulas.auroc(draws, prompt, said, right)
         yield value_of(f"auroc:{name}", area, reason="all samples are right, or all wrong")

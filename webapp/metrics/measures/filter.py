@@ -91,12 +91,12 @@ def _tail(samples: Samples, draws: Resamples, kept: Bools) -> Iterator[Value]:
     if not samples.known.any():
         return
     hard, every = filters.hardest(samples), np.ones(samples.prompts, dtype=bool)
-    detail = {"hard_prompts": int(hard.sum())}
+    many = int(hard.sum())
     yield value_of("coverage", draws.mean_share(filters.covered(samples, kept, every)))
-    yield value_of("coverage_hard", draws.mean_share(filters.covered(samples, kept, hard)), **detail)
+    yield value_of("coverage_hard", draws.mean_share(filters.covered(samples, kept, hard)), hard_prompts=many)
     share, ratio = filters.tail(draws, samples, kept, hard)
-    yield value_of("tail_share", share, reason="nothing was kept", **detail)
-    yield value_of("tail_ratio", ratio, reason="nothing was kept", **detail)
+    yield value_of("tail_share", share, reason="nothing was kept", hard_prompts=many)
+    yield value_of("tail_ratio", ratio, reason="nothing was kept", hard_prompts=many)
 
 
 def funnel(iteration: Iteration) -> Value:
