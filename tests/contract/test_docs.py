@@ -6,6 +6,7 @@ import pytest
 
 from loop.stages import NEXT
 from webapp.embedded.layout import ROOT
+from webapp.metrics.reference import rewritten
 
 COMMANDS = sorted(
     p.stem for p in ROOT.glob("webapp/*/management/commands/*.py") if not p.stem.startswith("_")
@@ -33,6 +34,11 @@ def test_contributing_shows_the_method_as_it_is(path):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name):
     assert f"`{name}" in read("docs/commands.md")
+
+
+def test_dashboards_list_the_alarms_and_metrics_there_are():
+    page = read("docs/dashboards.md")
+    assert page == rewritten(page), "run .venv/bin/python -m webapp.metrics.reference"
 
 
 def test_links_between_documents_lead_somewhere():

@@ -47,7 +47,7 @@ class RuleForm(forms.Form):
 
     def clean_limit(self) -> float | None:
         """In the rule's own unit."""
-        typed = self.cleaned_data["limit"]
+        typed: float | None = self.cleaned_data["limit"]
         if typed is None:
             return None
         low, high = self.rule.span

@@ -62,17 +62,17 @@ def blocks(iteration: Iteration) -> list[Block]:
             )
         )
     if held := guards(iteration):
-        rows = [
+        held_rows = [
             (str(g["name"]), percent(g.get("before")), percent(g.get("after")), _holds(g.get("broken")))
             for g in held
         ]
-        found.append(Table(("Guard", "Before", "After", ""), rows, (1, 2), "What must not get worse"))
+        found.append(Table(("Guard", "Before", "After", ""), held_rows, (1, 2), "What must not get worse"))
     if cut := slices(iteration):
-        rows = [
+        cut_rows = [
             (f"{s.by}: {s.name}", percent(s.before), percent(s.after), whole(s.n), _holds(s.broken))
             for s in cut
         ]
-        found.append(Table(("Slice", "Before", "After", "Prompts", ""), rows, (1, 2, 3), "Slices"))
+        found.append(Table(("Slice", "Before", "After", "Prompts", ""), cut_rows, (1, 2, 3), "Slices"))
     return found
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from csp.decorators import csp
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from webapp.accounts.http import SignedInRequest
@@ -21,7 +19,7 @@ TYPES = {"html": "text/html", "md": "text/markdown"}
 
 @project_page()
 @require_GET
-def report(request: SignedInRequest, project: Project, number: int, kind: str) -> HttpResponse:
+def report(request: SignedInRequest, project: Project, number: int, kind: str) -> HttpResponseBase:
     """Read in the browser (HTML) or kept; ``?download`` keeps it."""
     if kind not in TYPES:
         raise Http404(f"There is no report.{kind}.")
@@ -33,15 +31,10 @@ def report(request: SignedInRequest, project: Project, number: int, kind: str) -
     how = "inline" if kind == "html" and "download" not in request.GET else "attachment"
     name = f"{project.slug}-iteration-{number}.{kind}"
     response["Content-Disposition"] = f'{how}; filename="{name}"'
-    return _restricted(response)
+    return _restricted(request, response)
 
 
-def _restricted(response: HttpResponse) -> HttpResponse:
+def _restricted(request: SignedInRequest, response: HttpResponse) -> HttpResponseBase:
     """Under the file's own policy instead of the site's: it has a style sheet inside, and nothing else."""
-
-    @csp({**reports.policy_of(), "frame-ancestors": ["'none'"]})
-    def answer(_: Any) -> HttpResponse:
-        return response
-
-    answered: HttpResponse = answer(None)
-    return answered
+    answer = csp({**reports.policy_of(), "frame-ancestors": ["'none'"]})(lambda _request: response)
+    return answer(request)
