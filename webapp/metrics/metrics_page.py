@@ -31,7 +31,7 @@ WORDS = {
     "worse": lazy("worse"),
     "higher": lazy("higher"),
     "lower": lazy("lower"),
-    "unclear": lazy("no clear change"),
+    "unclear": lazy("unclear"),
     "same": lazy("the same"),
 }
 TONES = {"better": "good-text", "worse": "bad-text"}

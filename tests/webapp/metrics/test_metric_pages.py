@@ -43,7 +43,7 @@ def test_every_group_with_newest_values_and_what_became_of_them(get):
 
 def test_a_change_the_intervals_explain_is_no_change(get):
     row = row_of(get("metrics").content.decode(), "Different pairs of words")
-    assert "≈ no clear change" in row
+    assert "≈ unclear" in row
 
 
 def test_filters_of_the_address(get):

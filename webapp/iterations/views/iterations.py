@@ -131,6 +131,7 @@ def iteration(request: SignedInRequest, project: Project, number: int) -> HttpRe
     context = _live_context(found, project)
     context |= measured_context(project, found, context["losses"]) | {
         "live_url": f"/events/{ticket_for(project_id=project.pk, iteration_id=found.pk)}",
+        "log_below": not context["moving"],
         "fragment_url": reverse("iteration_live", args=[project.slug, number]),
     }
     told = context["may_lead"] or not compared_blindly(project)

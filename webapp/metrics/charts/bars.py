@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,11 @@ class Bars:
 ROW = 40
 
 
-def bars(counts: Sequence[tuple[str, int, str]]) -> Bars | None:
-    """`funnel` as a drawing of its own, for a figure; None without counts."""
-    placed = [Lying(bar, ROW * i + 14, ROW * i + 20) for i, bar in enumerate(funnel(counts))]
+def bars(counts: Sequence[tuple[str, int, str]], *, chained: bool = True) -> Bars | None:
+    """`funnel` as a drawing of its own, for a figure; None without counts.
+
+    ``chained``: each bar is what is left of the one before, and says which share.
+    """
+    rows = funnel(counts) if chained else [replace(bar, kept=None) for bar in funnel(counts)]
+    placed = [Lying(bar, ROW * i + 14, ROW * i + 20) for i, bar in enumerate(rows)]
     return Bars(ROW * len(placed), placed) if placed else None

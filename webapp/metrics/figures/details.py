@@ -188,7 +188,7 @@ def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Fi
 def _reasons(value: MetricValue, reasons: Mapping[str, int], query: str) -> Figure | None:
     counts = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     total = sum(reasons.values())
-    drawn = bars([(reason.replace("_", " "), n, "") for reason, n in counts])
+    drawn = bars([(reason.replace("_", " "), n, "") for reason, n in counts], chained=False)
     if drawn is None or not total:
         return None
     told = {"reason": counts[0][0].replace("_", " "), "share": percent(counts[0][1] / total, 0)}

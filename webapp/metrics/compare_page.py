@@ -1,0 +1,170 @@
+"""Two iterations side by side, and two recipes by what their iterations gained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import Count, F, FloatField, OuterRef, Subquery
+from django.db.models.functions import Cast
+
+from loop.evaluate.metric import Metric
+from loop.evaluate.paired import Bootstrap, paired_bootstrap
+from loop.evaluate.unpaired import mean_of, unpaired_difference
+from webapp.metrics.figures.metric import lineage_href
+from webapp.metrics.metrics_page import TONES, WORDS
+from webapp.metrics.models import PromptFigures
+from webapp.metrics.templatetags.numbers import written, written_difference, written_interval
+from webapp.metrics.values import Change, Reading, Turn, change_of, names_by_group, readings_of, title_of
+from webapp.projects.models import Project
+
+GAIN = "heldout_gain"
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Solve rates on the ``n`` prompts that both iterations sampled and scored."""
+
+    n: int
+    before: float
+    after: float
+    change: Bootstrap
+
+
+def solved_by_both(before: Turn, after: Turn) -> Paired | None:
+    """Solve rates paired over prompts; None where the iterations share no scored prompt. One query."""
+    rate = Cast(F("right"), FloatField()) / F("scored")
+    earlier = PromptFigures.objects.filter(iteration=before.pk, prompt=OuterRef("prompt"), scored__gt=0)
+    rows = (
+        PromptFigures.objects.filter(iteration=after.pk, scored__gt=0)
+        .annotate(now=rate, was=Subquery(earlier.annotate(rate=rate).values("rate")[:1]))
+        .exclude(was=None)
+        .values_list("was", "now")
+        .annotate(n=Count("id"))
+    )
+    found = list(rows)
+    if not found:
+        return None
+    was, now, counts = (np.array(column) for column in zip(*found, strict=True))
+    was, now = np.repeat(was, counts), np.repeat(now, counts)
+    return Paired(len(was), float(was.mean()), float(now.mean()), paired_bootstrap(was, now))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One stored value of both iterations; ``change`` takes them for independent."""
+
+    name: str
+    title: str
+    metric: Metric
+    before: Reading | None
+    after: Reading | None
+    change: Change | None
+    before_href: str
+    after_href: str
+
+    @property
+    def word(self) -> str:
+        return str(WORDS[self.change.word]) if self.change else ""
+
+    @property
+    def tone(self) -> str:
+        return TONES.get(self.change.word, "muted") if self.change else ""
+
+    @property
+    def by(self) -> str:
+        return written_difference(0.0, self.change.by, self.metric.unit) if self.change else ""
+
+    @property
+    def by_ends(self) -> str:
+        unit = "points" if self.metric.unit == "share" else self.metric.unit
+        return written_interval(*self.change.ci95, unit) if self.change and self.change.ci95 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Everything that is shown of two iterations."""
+
+    before: Turn
+    after: Turn
+    paired: Paired | None
+    groups: list[tuple[str, list[Compared]]]
+
+
+def iterations_compared(project: Project, before: Turn, after: Turn) -> Both:
+    """Two queries."""
+    readings = readings_of(project, [before, after])
+    groups = [
+        (group, [_compared(project, name, metric, readings[name], before, after) for name, metric in names])
+        for group, names in names_by_group(readings)
+    ]
+    return Both(before, after, solved_by_both(before, after), groups)
+
+
+def _compared(
+    project: Project, name: str, metric: Metric, values: Mapping[int, Reading], before: Turn, after: Turn
+) -> Compared:
+    a, b = values.get(before.pk), values.get(after.pk)
+    hrefs = (lineage_href(project, name, turn.number) for turn in (before, after))
+    return Compared(name, title_of(name), metric, a, b, change_of(metric, a, b), *hrefs)
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What an iteration gained on held-out prompts, paired there with the champion it started from."""
+
+    turn: Turn
+    value: float
+    ci95: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """``mean``: of its iterations' gains; None without a measured one."""
+
+    name: str
+    gains: list[Gain]
+    mean: float | None
+    ci95: Interval | None
+
+    @property
+    def text(self) -> str:
+        ends = f" ({written_interval(*self.ci95, 'points')})" if self.ci95 else ""
+        return written(self.mean, "points") + ends
+
+
+def recipe_gains(project: Project, name: str, turns: Sequence[Turn]) -> Recipe:
+    """A recipe's measured gains in main arms, from the oldest; one query."""
+    own = [t for t in turns if t.main and t.recipe == name]
+    values = readings_of(project, own, [GAIN]).get(GAIN, {})
+    gains = [
+        Gain(t, r.value, r.ci95)
+        for t in own
+        if (r := values.get(t.pk)) and r.value is not None and r.ci95 is not None
+    ]
+    if not gains:
+        return Recipe(name, [], None, None)
+    return Recipe(name, gains, *mean_of([g.value for g in gains], [g.ci95 for g in gains]))
+
+
+def recipes_difference(before: Recipe, after: Recipe) -> tuple[float, Interval] | None:
+    """How much more the second gains in the mean; None unless both gained anything measured."""
+    if before.mean is None or before.ci95 is None or after.mean is None or after.ci95 is None:
+        return None
+    return unpaired_difference(before.mean, before.ci95, after.mean, after.ci95)
+
+
+def chosen(
+    options: Sequence[str], wanted: Mapping[str, str], default: tuple[int, int]
+) -> tuple[str, str] | None:
+    """The two sides that the address names, else the options at ``default``; None where there are not two."""
+    if len(options) < 2:
+        return None
+    first = wanted["a"] if wanted.get("a") in options else ""
+    second = wanted["b"] if wanted.get("b") in options else ""
+    spare = [options[i] for i in default]
+    second = second or next(o for o in reversed(spare) if o != first)
+    first = first or next(o for o in [*spare, *options] if o != second)
+    return first, second
