@@ -58,6 +58,7 @@ class Command(BaseCommand):
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         self.stdout.write(json.dumps(report) if options["json"] else demo.table(report))
         self._say(f"report: {path}")
+        self._say(f"look at it, until the next demo: WHETSTONE_VAR={settings.VAR_DIR} ./run up")
 
     def _say(self, line: str) -> None:
         self.stderr.write(line)
