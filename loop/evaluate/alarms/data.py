@@ -25,9 +25,10 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
     if not (below(gain, limit * room) and below(chosen, limit * room)):
         return None
+    told = "fewer" if below(gain, 0.0) else "hardly more"
     return Fired(
         "kept_gain",
-        f"{share(right)} of the samples are right, and of what was kept hardly more: {points(gain)}. The"
+        f"{share(right)} of the samples are right, and of what was kept {told}: {points(gain)}. The"
         f" filter removes less than {percent(limit)} of what is wrong.",
     )
 

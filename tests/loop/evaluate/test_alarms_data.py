@@ -14,6 +14,11 @@ def test_a_filter_that_removes_nothing_of_what_is_wrong():
         "50.0 % (95 % 46.0 to 54.0) of the samples are right, and of what was kept hardly more: 0.0 points"
         " (95 % −2.0 to 2.0). The filter removes less than 10 % of what is wrong."
     )
+    worse = {
+        **idle,
+        "kept_gain": (-0.2, -0.22, -0.18),
+    }  # repeats fell out, and it was the right ones that repeat
+    assert "kept fewer: −20.0 points" in text("filter_idle", turn("self_verdict", **worse))
     assert text("filter_idle", turn("self_verdict", **{**idle, "kept_gain": (0.02, 0.0, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (0.03, 0.01, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", samples_right=HALF, kept_gain=(0.0, -0.02, 0.02))) is None
