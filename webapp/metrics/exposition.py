@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min, Sum
@@ -17,9 +17,8 @@ from webapp.annotate.models import DayCount
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 from webapp.iterations.services.units import CLAIMABLE
 from webapp.metrics.models import Alarm, MetricValue, WorkerBeat
+from webapp.metrics.system_page import GONE_AFTER
 
-# A worker reports every few seconds. Who was not heard for so long is not counted as alive.
-LOST_AFTER = timedelta(seconds=60)
 NOT_OVER = [*(status.value for status in OPEN), Status.PAUSED.value, Status.FAILED.value]
 State = WorkUnit.State
 
@@ -132,7 +131,7 @@ def _workers(now: datetime) -> Iterator[Metric]:
     used = _gauge("device_memory_used_bytes", "Memory in use on an accelerator.", *device)
     total = _gauge("device_memory_total_bytes", "Memory of an accelerator.", *device)
     busy = _gauge("device_utilisation", "Share of time that an accelerator computes, 0 to 1.", *device)
-    beats = list(WorkerBeat.objects.filter(seen_at__gte=now - LOST_AFTER).defer("recent").order_by("seen_at"))
+    beats = list(WorkerBeat.objects.filter(seen_at__gte=now - GONE_AFTER).defer("recent").order_by("seen_at"))
     counts = dict.fromkeys(Queue.values, 0)
     devices: dict[tuple[str, str, str], dict[str, Any]] = {}  # two workers of a host tell of the same ones
     for beat in beats:

@@ -45,7 +45,9 @@ class DefinitionOut(serializers.Serializer):
     unit = serializers.CharField()
     better = serializers.ChoiceField(["up", "down", ""], help_text="Empty: read beside others.")
     formula = serializers.CharField()
-    source = serializers.CharField(help_text="The paper, or where else it comes from.")
+    source = serializers.CharField(  # type: ignore[assignment]  # the field's own name for where it reads
+        help_text="The paper, or where else it comes from."
+    )
     version = serializers.IntegerField()
 
 

@@ -51,6 +51,11 @@ def one(iteration):
     yield Value("one", 0.5, (0.25, 0.75), 8, {"k": 2})
 
 
+def done(unit):
+    with unit_completion(unit_id=unit.pk, token=unit.token):
+        pass
+
+
 def written():
     return list(MetricValue.objects.order_by("name").values_list("name", "value", "low", "high", "n"))
 
@@ -214,9 +219,20 @@ def test_the_gate_waits_for_its_measuring_and_a_failure_of_it_can_be_retried():
     iteration_retry(iteration=iteration, by=None)
     iteration.refresh_from_db()
     assert due(iteration) is None
-    held = claimed()
-    with unit_completion(unit_id=held.pk, token=held.token):
-        pass
+    done(claimed())
+    assert due(iteration)[0] is Stage.PROMOTE
+
+
+def test_the_gate_waits_for_what_alarms_read_of_earlier_stages_too():
+    iteration = support.start()
+    Iteration.objects.filter(pk=iteration.pk).update(stage="evaluate", status="running")
+    iteration.refresh_from_db()
+    measuring_plan(iteration=iteration, stage=Stage.CURATE)
+    slow = claimed()
+    assert due(iteration) is None
+    done(claimed())
+    assert due(iteration) is None
+    unit_fail(unit_id=slow.pk, token=slow.token, error="no memory")  # but a figure stops nothing
     assert due(iteration)[0] is Stage.PROMOTE
 
 

@@ -39,8 +39,10 @@ def measuring_plan(*, iteration: Iteration, stage: Stage) -> None:
 
 
 def measuring_done(iteration: Iteration, stage: Stage) -> bool | None:
-    """Whether a stage was measured; None: nobody planned it."""
-    ordinal = list(Stage).index(stage)
-    units = WorkUnit.objects.filter(iteration=iteration, kind=KIND, ordinal=ordinal)
-    state = units.values_list("state", flat=True).first()
-    return None if state is None else state == WorkUnit.State.DONE
+    """Whether a stage was measured, and none before it is still to be; None: nobody planned it."""
+    units = WorkUnit.objects.filter(iteration=iteration, kind=KIND)
+    states = dict(units.values_list("stage", "state"))
+    if stage.value not in states:
+        return None
+    ahead = {WorkUnit.State.QUEUED, WorkUnit.State.RUNNING}
+    return states[stage.value] == WorkUnit.State.DONE and not ahead & set(states.values())
