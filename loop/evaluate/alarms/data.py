@@ -28,8 +28,8 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     told = "fewer" if below(gain, 0.0) else "hardly more"
     return Fired(
         "kept_gain",
-        f"{share(right)} of the samples are right, and of what was kept {told}: {points(gain)}. The"
-        f" filter removes less than {percent(limit)} of what is wrong.",
+        f"{share(right)} of the samples are right, and the filter adds {points(gain)}: it removes less than"
+        f" {percent(limit)} of what is wrong.",
     )
 
 

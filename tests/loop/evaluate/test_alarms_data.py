@@ -11,8 +11,8 @@ def test_a_filter_that_removes_nothing_of_what_is_wrong():
     """Half is wrong: a tenth of that is 5 points."""
     idle = {"samples_right": HALF, "kept_gain": (0.0, -0.02, 0.02), "gv_gap": (0.0, 0.0, 0.0)}
     assert text("filter_idle", turn("self_verdict", **idle)) == (
-        "50.0 % (95 % 46.0 to 54.0) of the samples are right, and of what was kept hardly more: 0.0 points"
-        " (95 % −2.0 to 2.0). The filter removes less than 10 % of what is wrong."
+        "50.0 % (95 % 46.0 to 54.0) of the samples are right, and the filter adds 0.0 points"
+        " (95 % −2.0 to 2.0): it removes less than 10 % of what is wrong."
     )
     worse = {
         **idle,
