@@ -75,6 +75,10 @@ def test_dpo_moves_the_two_sides_apart(qwen3: Path, tmp_path: Path) -> None:
 
     assert all(t > u + 1 for t, u in zip(margin(run / "adapter"), margin(None), strict=True))
     assert lines(run)[-1]["extra"]["margin"] > 0
+    # In so short a run both sides fall, as preference training is known to do; the curve must show it.
+    chosen = [sum(totals(base, rows, adapter, "chosen")) for adapter in (run / "adapter", None)]
+    assert chosen[0] < chosen[1]
+    assert lines(run)[-1]["extra"]["chosen_change"] < 0
 
 
 def test_dpo_against_a_start_adapter_begins_at_zero_margin(qwen3: Path, tmp_path: Path) -> None:
@@ -82,6 +86,7 @@ def test_dpo_against_a_start_adapter_begins_at_zero_margin(qwen3: Path, tmp_path
     run = make_run(tmp_path / "run", qwen3, pair_rows(), objective="dpo", job={"start_adapter": str(start)})
     assert main([str(run)]) == DONE
     assert lines(run)[0]["extra"]["margin"] == pytest.approx(0, abs=1e-4)
+    assert lines(run)[0]["extra"]["chosen_change"] == pytest.approx(0, abs=1e-3)
     assert lines(run)[0]["loss"] == pytest.approx(0.6931, abs=1e-3)
     assert sorted(p.name for p in (run / "adapter").iterdir()) == [
         "adapter_config.json",

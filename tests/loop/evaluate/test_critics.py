@@ -21,7 +21,9 @@ def added(pairs, count=verdict_counts):
 
 def test_verdicts_by_class():
     # Of 3 right responses 2 are called right; of 2 wrong ones 1 is caught; one critique cannot be read.
-    found = added([(RIGHT, True), (RIGHT, True), (WRONG, True), (WRONG, False), (RIGHT, False), (UNREAD, True)])
+    found = added(
+        [(RIGHT, True), (RIGHT, True), (WRONG, True), (WRONG, False), (RIGHT, False), (UNREAD, True)]
+    )
     assert (found["critiques"], found["unread"], found["decided"], found["agrees"]) == (6, 1, 5, 3)
     cells = (found[k] for k in ("right_right", "right", "wrong_wrong", "wrong"))
     assert balanced_accuracy(*cells) == pytest.approx((2 / 3 + 1 / 2) / 2)
@@ -30,7 +32,9 @@ def test_verdicts_by_class():
 
 def test_a_stamp_has_a_balanced_accuracy_of_a_half_and_one_class_none():
     found = added([(RIGHT, True)] * 9 + [(RIGHT, False)])
-    assert balanced_accuracy(found["right_right"], found["right"], found["wrong_wrong"], found["wrong"]) == 0.5
+    assert (
+        balanced_accuracy(found["right_right"], found["right"], found["wrong_wrong"], found["wrong"]) == 0.5
+    )
     with np.errstate(invalid="ignore"):
         assert np.isnan(balanced_accuracy(np.float64(1), np.float64(1), np.float64(0), np.float64(0)))
 
