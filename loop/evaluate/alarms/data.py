@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below
 from loop.evaluate.alarms.wording import number, percent, points, share
-from loop.records import RowKind
+from loop.records import PAIR_KINDS, RowKind
 from loop.stages import Stage
 
-# Rows that are learned because they were accepted. Pairs and labelled outcomes learn from the wrong as well.
-FILTERED = {RowKind.SAMPLE.value, RowKind.REFINEMENT.value, RowKind.TRAJECTORY.value}
+# Rows that learn from what is wrong as well: what was kept for them went through no filter.
+EITHER_WAY = {kind.value for kind in (RowKind.OUTCOME, *PAIR_KINDS)}
 WORTH_FILTERING = 0.02  # a smaller share of wrong samples leaves a filter nothing to do
 
 
 def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
-    if RowKind.SAMPLE.value not in now.rows or not now.rows & FILTERED or RowKind.OUTCOME.value in now.rows:
+    if RowKind.SAMPLE.value not in now.rows or now.rows & EITHER_WAY:
         return None
     right, gain = now["samples_right"], now["kept_gain"]
     if right is None or gain is None or right.value is None or not below(right, 1 - WORTH_FILTERING):
@@ -25,7 +25,6 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
     if not (below(gain, limit * room) and below(chosen, limit * room)):
         return None
-    told = "fewer" if below(gain, 0.0) else "hardly more"
     return Fired(
         "kept_gain",
         f"{share(right)} of the samples are right, and the filter adds {points(gain)}: it removes less than"

@@ -14,11 +14,9 @@ def test_a_filter_that_removes_nothing_of_what_is_wrong():
         "50.0 % (95 % 46.0 to 54.0) of the samples are right, and the filter adds 0.0 points"
         " (95 % −2.0 to 2.0): it removes less than 10 % of what is wrong."
     )
-    worse = {
-        **idle,
-        "kept_gain": (-0.2, -0.22, -0.18),
-    }  # repeats fell out, and it was the right ones that repeat
-    assert "kept fewer: −20.0 points" in text("filter_idle", turn("self_verdict", **worse))
+    # Repeats fell out, and it was the right ones that repeat.
+    worse = turn("self_verdict", **{**idle, "kept_gain": (-0.2, -0.22, -0.18)})
+    assert "adds −20.0 points" in text("filter_idle", worse)
     assert text("filter_idle", turn("self_verdict", **{**idle, "kept_gain": (0.02, 0.0, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (0.03, 0.01, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", samples_right=HALF, kept_gain=(0.0, -0.02, 0.02))) is None
@@ -40,7 +38,14 @@ def test_a_tiny_gain_is_much_where_nearly_all_is_right():
 def test_what_learns_from_the_wrong_as_well_has_no_filter():
     idle = {"samples_right": HALF, "kept_gain": (0.0, -0.02, 0.02)}
     assert text("filter_idle", turn(rows=["sample"], **idle))
-    for rows in (["preference"], ["outcome"], ["sample", "outcome"], ["prompt"], []):
+    for rows in (
+        ["preference"],
+        ["outcome"],
+        ["sample", "outcome"],
+        ["sample", "preference"],
+        ["prompt"],
+        [],
+    ):
         assert text("filter_idle", turn(rows=rows, **idle)) is None
 
 
