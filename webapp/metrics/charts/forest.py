@@ -9,7 +9,7 @@ from webapp.metrics.charts.scale import Tick, nice_ticks
 from webapp.metrics.templatetags.numbers import tick_text, written, written_interval
 
 LEFT, RIGHT = 4.0, 96.0
-ROW, TOP, BELOW = 44, 8, 28
+ROW, TOP, BELOW = 54, 4, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """x positions in per cent, y in pixels; ``words_y`` is where label and value stand, above the mark.
+    """x positions in per cent, y in pixels. Label, value and mark stand below each other: on a phone there is
+    no room for more side by side.
 
     ``side``: the interval lies ``above`` or ``below`` zero, or ``over`` it: that could be chance.
     """
 
     difference: Difference
     words_y: float
+    value_y: float
     y: float
     x: float
     low: float | None
@@ -68,7 +70,8 @@ def forest(differences: Sequence[Difference], unit: str) -> Forest | None:
             Row(
                 difference=d,
                 words_y=TOP + ROW * i + 14,
-                y=TOP + ROW * i + 27,
+                value_y=TOP + ROW * i + 29,
+                y=TOP + ROW * i + 41,
                 x=x(d.value),
                 low=None if low is None else x(low),
                 high=None if high is None else x(high),

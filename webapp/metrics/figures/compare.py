@@ -82,8 +82,8 @@ def iterations_figure(project: Project, both: Both) -> Figure | None:
         title=_iterations_title(both),
         caption=_(
             "Iteration %(b)s minus iteration %(a)s in percentage points, with intervals at 95 %%. Solve "
-            "rates are paired over the prompts both sampled; all else takes the two for independent, which widens "
-            "the interval where they shared prompts. Filled: the interval is clear of zero."
+            "rates are paired over the prompts both sampled; all else takes the two for independent, "
+            "which is wider where they shared prompts. Filled: the interval is clear of zero."
         )
         % told,
         template="metrics/drawings/forest.html",
