@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from statistics import median
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Sum
+from django.db.models import Count, Sum
 from django.utils.translation import gettext_lazy as lazy
 
 from loop.evaluate.rates import Rate, wilson
@@ -28,13 +28,13 @@ from webapp.annotate.models import (
     Flag,
     TaskKind,
     TaskPurpose,
-    TaskState,
 )
 from webapp.metrics.values import Reading, Readings, Turn, latest, readings_of, turns_of
 from webapp.projects.models import Project
 
-EXACT = 4000  # waiting tasks that are read one by one
-SAMPLED = 500  # pages of the table that a sample aims at: some ten thousand tasks
+EXACT = 4000  # waiting tasks that are counted one by one
+SAMPLED = 1500  # pages of the table that a sample aims at: some thirty thousand tasks
+AGES = (1, 6, 24, 3 * 24, 7 * 24, 28 * 24)  # hours
 MOST_REVIEWED = 1000
 DAYS = 28
 PACE_DAYS = 7
@@ -54,29 +54,19 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Tasks of one kind, or of all, that still want an answer. ``ages`` in seconds, sorted, of those read;
-    each stands for ``weight`` tasks. ``wanted``: answers they want in all."""
+    """Tasks of one kind, or of all (kind empty), that still want an answer, and how long they have waited.
+
+    ``wanted``: answers in all. ``median`` and ``oldest`` in seconds. ``by_age``: tasks younger than each of
+    `AGES` and not than the one before, then the older ones. ``about``: estimated from a sample.
+    """
 
     kind: str
-    ages: Sequence[float] = ()
-    wanted: float = 0.0
-    weight: float = 1.0
-
-    @property
-    def tasks(self) -> int:
-        return round(len(self.ages) * self.weight)
-
-    @property
-    def about(self) -> bool:
-        return self.weight != 1
-
-    @property
-    def oldest(self) -> float | None:
-        return self.ages[-1] if self.ages else None
-
-    @property
-    def median(self) -> float | None:
-        return median(self.ages) if self.ages else None
+    tasks: int
+    wanted: int
+    median: float | None
+    oldest: float | None
+    by_age: Sequence[int]
+    about: bool = False
 
     @property
     def label(self) -> str:
@@ -138,24 +128,7 @@ class Operations:
     @cached_property
     def waiting(self) -> list[Waiting]:
         """All of them together, then each kind there is."""
-        rows, weight = self._waiting_rows
-        kinds = sorted({kind for kind, _age, _slots in rows})
-        return [_waiting("", rows, weight), *(_waiting(kind, rows, weight) for kind in kinds)]
-
-    @cached_property
-    def _waiting_rows(self) -> tuple[list[tuple[str, float, int]], float]:
-        """(kind, age in seconds, open slots) of tasks, and how many each stands for."""
-        tasks = AnnotationTask.objects.filter(
-            project=self.project,
-            purpose=TaskPurpose.LABEL,
-            named=False,
-            state=TaskState.OPEN,
-            open_slots__gt=0,
-        )
-        ordered = tasks.order_by("kind", F("priority") * -1, "id")  # as the index has them
-        read = ordered.values_list("kind", "created_at", "open_slots")[: EXACT + 1]
-        rows = [(kind, (self.now - at).total_seconds(), slots) for kind, at, slots in read]
-        return (rows, 1.0) if len(rows) <= EXACT else _sampled(self.project, self.now)
+        return waiting_read(self.project, self.now)
 
     @cached_property
     def claims(self) -> int:
@@ -264,31 +237,56 @@ class Operations:
         ]
 
 
-def _waiting(kind: str, rows: Sequence[tuple[str, float, int]], weight: float) -> Waiting:
-    mine = [(age, slots) for k, age, slots in rows if not kind or k == kind]
-    return Waiting(kind, sorted(a for a, _slots in mine), sum(s for _age, s in mine) * weight, weight)
-
-
 def _rate(part: int, whole: int) -> Rate:
     """Of things that may happen more than once to one answer: never more than all of them."""
     part = min(part, whole)
     return Rate(part / whole, whole, 0, wilson(part, whole)) if whole else Rate(None, 0, 0, None)
 
 
-_SAMPLE = """
-SELECT kind, extract(epoch FROM %(now)s - created_at)::float, open_slots
-FROM annotate_annotationtask TABLESAMPLE SYSTEM (%(share)s) REPEATABLE (1)
-WHERE project_id = %(project)s AND state = 'open' AND open_slots > 0 AND purpose = 'label' AND NOT named
-"""
+# ------------------------------------------------------------------------------------------- what waits
+_QUEUED = "project_id = %(project)s AND state = 'open' AND open_slots > 0 AND purpose = 'label' AND NOT named"
+# In the order of the queue's index, so that it is read and not the table.
+_EXACT = f"""SELECT kind, created_at, open_slots FROM annotate_annotationtask WHERE {_QUEUED}
+    ORDER BY kind, priority * -1, id LIMIT %(most)s"""  # noqa: S608  (text of this module only)
+_SAMPLE = f"""SELECT kind, created_at, open_slots
+    FROM annotate_annotationtask TABLESAMPLE SYSTEM (%(share)s) REPEATABLE (1) WHERE {_QUEUED}"""  # noqa: S608
+_YOUNGER = ", ".join(
+    f"count(*) FILTER (WHERE created_at > %(now)s - interval '{hours} hours')" for hours in AGES
+)
+_STANDING = f"""
+SELECT coalesce(kind, ''), count(*), coalesce(sum(open_slots), 0), {_YOUNGER},
+    extract(epoch FROM %(now)s - percentile_disc(0.5) WITHIN GROUP (ORDER BY created_at))::float,
+    extract(epoch FROM %(now)s - min(created_at))::float
+FROM ({{rows}}) queued GROUP BY GROUPING SETS ((), (kind)) ORDER BY 1
+"""  # noqa: S608
 _PAGES = """
 SELECT greatest(1, pg_relation_size('annotate_annotationtask') / current_setting('block_size')::int)
 """
 
 
-def _sampled(project: Project, now: datetime) -> tuple[list[tuple[str, float, int]], float]:
-    """Waiting tasks on some of the table's pages, drawn by chance; and how many tasks each stands for."""
+def waiting_read(project: Project, now: datetime) -> list[Waiting]:
+    """All that waits, then by kind: exact up to `EXACT` tasks, of more estimated from a sample of pages."""
+    asked = {"project": project.pk, "now": now, "most": EXACT + 1}
     with connection.cursor() as cursor:
+        cursor.execute(_STANDING.format(rows=_EXACT), asked)
+        exact = [_waiting(row, 1.0) for row in cursor.fetchall()]
+        if exact[0].tasks <= EXACT:
+            return exact
         cursor.execute(_PAGES)
         share = min(100.0, 100 * SAMPLED / cursor.fetchone()[0])
-        cursor.execute(_SAMPLE, {"now": now, "share": share, "project": project.pk})
-        return cursor.fetchall(), 100 / share
+        cursor.execute(_STANDING.format(rows=_SAMPLE), asked | {"share": share})
+        return [_waiting(row, 100 / share) for row in cursor.fetchall()]
+
+
+def _waiting(row: Sequence[Any], weight: float) -> Waiting:
+    kind, tasks, wanted, *younger, middle, oldest = row
+    steps = [after - before for before, after in pairwise([0, *younger, tasks])]
+    return Waiting(
+        kind=kind,
+        tasks=round(tasks * weight),
+        wanted=round(wanted * weight),
+        median=middle,
+        oldest=oldest,
+        by_age=[round(n * weight) for n in steps],
+        about=weight != 1,
+    )

@@ -44,12 +44,12 @@ def test_what_waits_and_how_long(now):
     every, steps = now.waiting
     assert (every.tasks, every.wanted, every.about, steps.kind) == (10, 20, False, "step_critique")
     assert every.oldest == pytest.approx(240 * HOUR, abs=120)
-    assert every.median == pytest.approx((30 + 60) / 2 * HOUR, abs=120)
+    assert every.median == pytest.approx(60 * HOUR, abs=120)  # of ten, the sixth youngest
     figure = BUILDERS["operations-age"](now)
     assert [row[1].raw for row in figure.rows] == [0, 3, 1, 3, 1, 2, 0]
     assert (
         figure.title.replace("\xa0", " ")
-        == "Half of what waits has waited for 45 h 1 min or longer; the oldest for 10 d"
+        == "Half of what waits has waited for 2 d 12 h or longer; the oldest for 10 d"
     )
 
 
@@ -95,6 +95,9 @@ def test_where_much_waits_a_sample_stands_for_all(monkeypatch):
     monkeypatch.setattr(operations_page, "EXACT", 5)
     found = Operations(project, timezone.now()).waiting[0]
     assert (found.tasks, found.wanted, found.about) == (8, 8, False)  # a small table is its own sample
+    monkeypatch.setattr(operations_page, "SAMPLED", 0.5)  # of its one page
+    found = Operations(project, timezone.now()).waiting[0]
+    assert (found.tasks % 2, found.about) == (0, True)  # each of those seen stands for two
 
 
 def test_the_page_at_a_fixed_cost(client, django_assert_max_num_queries):

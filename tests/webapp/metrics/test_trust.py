@@ -62,7 +62,7 @@ def test_three_estimates_of_one_rate():
         figure.title
         == "Samples that are right: 55.0\u202f%; the checker alone flatters, it says 62.0\u202f%"
     )
-    assert [row[0].text for row in figure.rows] == ["Naive", "People alone", "Both together"]
+    assert [row[0].text for row in figure.rows] == ["Naive (checker)", "People alone", "Together (PPI++)"]
     assert [cell.raw for cell in figure.rows[1][1:]] == [0.53, 0.44, 0.62, 120]
     naive = figure.rows[0]
     assert naive[2].raw < 0.62 < naive[3].raw
@@ -84,7 +84,7 @@ def test_the_page_at_a_fixed_cost(client, django_assert_max_num_queries):
     with django_assert_max_num_queries(12):
         page = client.get(reverse("trust", args=[past.project.slug]))
     text = page.content.decode()
-    for said in ("may not filter alone", "prediction-powered", "logprob", "Must be"):
+    for said in ("may not filter alone", "prediction-powered inference", "logprob", "Must be"):
         assert said in text
     for key, query in (("trust-ppi", "?name=ppi_right&iteration=6"), ("trust-agreement", "")):
         address = reverse("figure", args=[past.project.slug, key, "svg"]) + query

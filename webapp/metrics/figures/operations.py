@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from webapp.metrics.charts import Column, Line, Point, columns, trend
 from webapp.metrics.figures import Build, Cell, Figure
-from webapp.metrics.operations_page import DAYS, Operations, Waiting
+from webapp.metrics.operations_page import DAYS, Operations
 from webapp.metrics.templatetags.numbers import (
     duration,
     percent,
@@ -20,24 +20,16 @@ from webapp.metrics.templatetags.numbers import (
 )
 from webapp.projects.models import Project, Role
 
-HOUR, DAY = 3600.0, 86400.0
-AGES = (  # up to (seconds), what the column is called
-    (HOUR, lazy("< 1 h")),
-    (6 * HOUR, lazy("< 6 h")),
-    (DAY, lazy("< 1 day")),
-    (3 * DAY, lazy("< 3 days")),
-    (7 * DAY, lazy("< 1 week")),
-    (28 * DAY, lazy("< 4 weeks")),
-    (float("inf"), lazy("older")),
-)
+HOUR = 3600.0
+AGES = ("< 1 h", "< 6 h", "< 1 d", "< 3 d", "< 7 d", "< 28 d", lazy("more"))  # see operations_page.AGES
 
 
 def age_of(operations: Operations) -> Figure | None:
     """How long the waiting tasks have waited; None where none waits."""
     waiting = operations.waiting[0]
-    if not waiting.ages:
+    if not waiting.tasks:
         return None
-    counts = _by_age(waiting)
+    counts = [(str(label), n) for label, n in zip(AGES, waiting.by_age, strict=True)]
     told = {"median": _time(waiting.median), "oldest": _time(waiting.oldest)}
     about = _("Counts are estimated from a sample of all tasks.") if waiting.about else ""
     return Figure(
@@ -56,15 +48,6 @@ def age_of(operations: Operations) -> Figure | None:
 def _time(seconds: float | None) -> str:
     """For a title: not broken at the end of a line."""
     return duration(seconds).replace(" ", "\u00a0")
-
-
-def _by_age(waiting: Waiting) -> list[tuple[str, int]]:
-    found, before = [], 0.0
-    for until, label in AGES:
-        here = sum(before <= age < until for age in waiting.ages)
-        found.append((str(label), round(here * waiting.weight)))
-        before = until
-    return found
 
 
 def days_of(operations: Operations) -> Figure | None:

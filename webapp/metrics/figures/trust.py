@@ -25,7 +25,7 @@ POWERED = {  # what is estimated
     "ppi_right": lazy("Samples that are right"),
     "ppi_critic_right": lazy("The critic’s verdicts that are right"),
 }
-MACHINES = {"checker": lazy("the checker"), "critic": lazy("the critic")}
+MACHINES = {"checker": lazy("checker"), "critic": lazy("critic")}
 AGREEMENT = {
     "critic_agrees_with_people": lazy("critic"),
     "judge_agrees_with_people": lazy("judge"),
@@ -51,17 +51,17 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
     naive_ends = said.get("naive_ci") or _wilson(said["naive"], said.get("naive_n") or 0)
     people_ends = said.get("people_ci") or (None, None)
     rows = [
-        Estimated(_("Naive"), said["naive"], *naive_ends, _("%(who)s alone") % {"who": machine}, "doubtful"),
-        Estimated(_("People alone"), said["people"], *people_ends, _n(said.get("people_n"))),
-        Estimated(_("Both together"), value.value, value.low, value.high, _("prediction-powered"), "best"),
+        Estimated(_("Naive (%(who)s)") % {"who": machine}, said["naive"], *naive_ends, look="doubtful"),
+        Estimated(_("People alone"), said["people"], *people_ends),
+        Estimated(_("Together (PPI++)"), value.value, value.low, value.high, look="best"),
     ]
     return Figure(
         key="trust-ppi",
         title=_conclusion(value, said["naive"], machine, what),
         caption=_(
             "%(what)s, in iteration %(number)s. Lines are intervals at 95 %%. The naive figure rests on many "
-            "judgements and may be biased; people’s is not, and wide; together (PPI++) they are unbiased and "
-            "narrower. The shaded band is where the truth most likely lies."
+            "judgements and may be biased; people’s is not, and wide; together they are unbiased and "
+            "narrower (prediction-powered inference). The shaded band is where the truth most likely lies."
         )
         % {"what": what, "number": number},
         template="metrics/drawings/estimates.html",
@@ -83,18 +83,14 @@ def _conclusion(value: MetricValue, naive: float, machine: str, what: str) -> st
         "machine": machine,
     }
     if value.low is None or value.high is None or value.low <= naive <= value.high:
-        return _("%(what)s: %(value)s, and %(machine)s alone is not off: it says %(naive)s") % told
+        return _("%(what)s: %(value)s, and the %(machine)s alone is not off: it says %(naive)s") % told
     if naive > value.high:
-        return _("%(what)s: %(value)s; %(machine)s alone flatters, it says %(naive)s") % told
-    return _("%(what)s: %(value)s; %(machine)s alone is too strict, it says %(naive)s") % told
+        return _("%(what)s: %(value)s; the %(machine)s alone flatters, it says %(naive)s") % told
+    return _("%(what)s: %(value)s; the %(machine)s alone is too strict, it says %(naive)s") % told
 
 
 def _wilson(share: float, n: int) -> tuple[float | None, float | None]:
     return wilson(round(share * n), n) if n else (None, None)
-
-
-def _n(count: int | None) -> str:
-    return "" if count is None else f"n {count}"
 
 
 def _row(row: Estimated, n: Any, unit: str) -> list[Cell]:
