@@ -67,6 +67,11 @@ class Samples:
         return np.isfinite(self.right)
 
     @cached_property
+    def answered(self) -> Bools:
+        """Which samples state an answer."""
+        return self.answer != NO_ANSWER
+
+    @cached_property
     def drawn(self) -> Floats:
         """Samples of each prompt."""
         return self.sum(np.ones(len(self.prompt)))

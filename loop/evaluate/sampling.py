@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loop.evaluate.samples import NO_ANSWER, Floats, Samples, divided
+from loop.evaluate.samples import Floats, Samples, divided
 
 
 def common_k(scored: Floats) -> int:
@@ -54,7 +54,7 @@ class Votes:
 
 def votes(samples: Samples) -> Votes:
     """Count the vote of each prompt."""
-    voting = samples.answer != NO_ANSWER
+    voting = samples.answered
     width = int(samples.answer.max(initial=0)) + 1
     pairs, pair = np.unique(
         samples.prompt[voting] * width + samples.answer[voting], return_inverse=True

@@ -95,6 +95,15 @@ def test_a_vote_a_scorer_and_the_model_s_own_confidence(iteration):
     assert (row.majority, row.best, row.tokens) == (True, False, pytest.approx(7 / 3))
 
 
+def test_without_answers_there_is_no_vote(iteration):
+    """A checker of whole texts: what is right states no answer."""
+    responses(iteration, R, R, answer=[None, None])
+    found = measured(iteration)
+    assert found["pass_at_k"].value == 1
+    assert not {"maj_at_k", "vote_share", "answers_distinct", "confident_wrong"} & found.keys()
+    assert PromptFigures.objects.get(iteration=iteration).majority is None
+
+
 def test_a_verdict_of_its_own_says_what_a_scorer_keeps(iteration):
     made = responses(iteration, R, W, W, R, W)  # keeps the 1st, 2nd and 4th
     for response, said in zip(made, (R, R, W, R, W), strict=True):

@@ -59,7 +59,8 @@ def _in_k(samples: Samples, draws: Resamples, k: int) -> Iterator[Value]:
     if k == 1:
         return
     full = samples.scored >= k
-    yield value_of("maj_at_k", draws.mean_share(np.where(full, votes(samples).right, np.nan)), k=k)
+    if samples.answered.any():  # else answers are no part of what is asked
+        yield value_of("maj_at_k", draws.mean_share(np.where(full, votes(samples).right, np.nan)), k=k)
     for name, score in samples.scorers.items():
         best = draws.mean_share(np.where(full, best_of(samples, score), np.nan))
         yield value_of(f"best_of_n:{name}", best, reason="no scored sample has this score", k=k)

@@ -125,18 +125,20 @@ def _answers(samples: Samples, draws: Resamples, vote: Votes) -> Iterator[Value]
     def among(values: Floats) -> Floats:
         return np.where(several, values, np.nan)
 
-    silent = "no sample states an answer"
-    yield value_of("answers_distinct", draws.mean(among(divided(vote.answers, samples.drawn))))
-    yield value_of("answer_entropy", draws.mean(among(vote.entropy)), reason=silent)
-    yield value_of("vote_share", draws.mean_share(among(vote.share)))
-    if not samples.known.any():
-        return
     accuracy = among(divided(samples.solved, samples.scored))
-    together = formulas.rank_correlation(draws, -vote.entropy, accuracy)
-    yield value_of("entropy_accuracy", together, reason="entropy or accuracy is the same everywhere")
-    sure = among(formulas.confident_wrong(vote.share, vote.right))
-    yield value_of("confident_wrong", draws.mean_share(sure), reason="no vote could be scored")
     some = np.isfinite(accuracy)
+    if samples.answered.any():  # else answers are no part of what is asked
+        yield value_of("answers_distinct", draws.mean(among(divided(vote.answers, samples.drawn))))
+        alone = "only prompts with a single sample have answers"
+        yield value_of("answer_entropy", draws.mean(among(vote.entropy)), reason=alone)
+        yield value_of("vote_share", draws.mean_share(among(vote.share)))
+        if some.any():
+            together = formulas.rank_correlation(draws, -vote.entropy, accuracy)
+            yield value_of("entropy_accuracy", together, reason="entropy or accuracy is the same everywhere")
+            sure = among(formulas.confident_wrong(vote.share, vote.right))
+            yield value_of("confident_wrong", draws.mean_share(sure), reason="no vote could be scored")
+    if not some.any():
+        return
     yield value_of("solve_none", draws.mean_share(np.where(some, accuracy == 0, np.nan)))
     yield value_of("solve_all", draws.mean_share(np.where(some, accuracy == 1, np.nan)))
 

@@ -27,7 +27,7 @@ def prompts_write(*, iteration: Iteration, sampled: Sampled) -> None:
         "scored": samples.scored.astype(int).tolist(),
         "right": samples.solved.astype(int).tolist(),
         "answers": vote.answers.astype(int).tolist(),
-        "majority": _settled(vote.right),
+        "majority": _settled(np.where(vote.answers.any(), vote.right, np.nan)),
         "best": _settled(best),
         "tokens": [None if np.isnan(mean) else mean for mean in samples.mean(samples.tokens).tolist()],
     }
