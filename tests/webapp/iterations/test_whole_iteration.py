@@ -173,7 +173,7 @@ def test_the_control_arm_shares_responses_and_is_never_promoted(workers, project
 
 def test_self_learns_critique_and_refinement_and_replays(workers, project):
     first, _ = whole(workers, project, recipe("rest-em", "gate.min_effect=1"))  # held: half is still wrong
-    second, done = whole(workers, project, recipe("self"))
+    second, done = whole(workers, project, recipe("self", "settings.content_free=1"))
     assert done.count("generate") == 3
     assert second.counts["failed_prompts"] == 0
     kinds = set(Example.objects.filter(iteration=second).values_list("kind", flat=True))
@@ -189,6 +189,14 @@ def test_self_learns_critique_and_refinement_and_replays(workers, project):
     assert second.champion == first.champion
     job, _ = workers.trainer.runs[-1]
     assert job["start_adapter"] is None  # SELF restarts from the base
+    controls = Response.objects.filter(iteration=second, scores__name="content_free")
+    assert controls.exists()
+    assert not Example.objects.filter(response__in=controls).exists()
+    measured = dict(second.metrics.values_list("name", "value"))
+    for name in ("acc_2", "content_effect", "critic_tnr", "critic_first_error", "accept_rate", "ppi_right",
+                 "row_age", "train_loss", "tokens_ratio", "probe_gain", "forgetting", "failed_prompts"):  # fmt: skip
+        assert measured[name] is not None, name
+    assert measured["heldout_gain"] == second.decision["effect"]
     assert second.challenger.parent.number == 1
 
 
