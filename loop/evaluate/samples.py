@@ -69,7 +69,7 @@ class Samples:
     @cached_property
     def answered(self) -> Bools:
         """Which samples state an answer."""
-        return self.answer != NO_ANSWER
+        return np.asarray(self.answer != NO_ANSWER)
 
     @cached_property
     def drawn(self) -> Floats:
