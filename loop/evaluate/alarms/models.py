@@ -46,16 +46,21 @@ def _collapse(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     return _collapses_at_once(now) or _collapses_slowly(now, history, limit)
 
 
+LESS_VARIED = 0.1  # of the champion's distinct-2: what is lost must matter, not only be sure
+MORE_BROKEN = 0.01
+
+
 def _collapses_at_once(now: Turn) -> Fired | None:
-    gain = now["heldout_gain"]
+    gain, start = now["heldout_gain"], now["champion_distinct_2"]
     if gain is None or not below(gain, 0.0):
         return None
     signs = []
-    if (fall := now["distinct_2_change"]) and below(fall, 0.0):
+    fall = now["distinct_2_change"]
+    if fall and start and start.value and below(fall, -LESS_VARIED * start.value):
         signs.append(f"its answers vary less (distinct-2 {points(fall)})")
-    if (rise := now["repeated_4grams_change"]) and above(rise, 0.0):
+    if (rise := now["repeated_4grams_change"]) and above(rise, MORE_BROKEN):
         signs.append(f"it repeats itself more (repeated 4-grams {points(rise)})")
-    if (rise := now["unreadable_change"]) and above(rise, 0.0):
+    if (rise := now["unreadable_change"]) and above(rise, MORE_BROKEN):
         signs.append(f"more of its answers cannot be read ({points(rise)})")
     if not signs:
         return None
@@ -170,9 +175,10 @@ RULES = (
         reads=("heldout_gain", "distinct_2_change", "repeated_4grams_change", "unreadable_change",
                "challenger_distinct_2", "champion_distinct_2"),
         stage=Stage.EVALUATE,
-        formula="Held-out falls, and distinct-2 falls, repeated 4-grams rise or unreadable answers rise;"
-        " or, twice in a row without a gain on held-out, the challenger's distinct-2 is below the limit,"
-        " as a share of the distinct-2 of the first iteration's champion.",
+        formula="Held-out falls, and distinct-2 falls by more than a tenth of the champion's, or repeated"
+        " 4-grams or unreadable answers rise by more than a point; or, twice in a row without a gain on"
+        " held-out, the challenger's distinct-2 is below the limit, as a share of the distinct-2 of the"
+        " first iteration's champion.",
         source="arXiv:2404.02305",
         what_to_do="Keep the champion. Look at what the model was trained on: put a filter in front of it"
         " (a checker, a vote, people), lower the learning rate, or replay rows that people accepted.",

@@ -9,34 +9,40 @@ GAIN, FLAT, FALL = (0.05, 0.02, 0.08), (0.01, -0.02, 0.04), (-0.1, -0.14, -0.06)
 
 # ---- collapse
 
+START = {"champion_distinct_2": (0.4, 0.38, 0.42)}  # a tenth of it: 4 points
+SIGNS = {
+    "distinct_2_change": (-0.05, -0.06, -0.041),
+    "repeated_4grams_change": (0.2, 0.011, 0.3),
+    "unreadable_change": (0.1, 0.011, 0.15),
+}
+HARDLY = {
+    "distinct_2_change": (-0.05, -0.06, -0.04),
+    "repeated_4grams_change": (0.2, 0.01, 0.3),
+    "unreadable_change": (0.1, 0.01, 0.15),
+}
 
-@pytest.mark.parametrize(
-    "sign",
-    [
-        {"distinct_2_change": (-0.05, -0.06, -0.04)},
-        {"repeated_4grams_change": (0.2, 0.1, 0.3)},
-        {"unreadable_change": (0.1, 0.05, 0.15)},
-    ],
-)
+
+@pytest.mark.parametrize("sign", SIGNS)
 def test_worse_and_poorer_is_a_collapse(sign):
-    assert metric("collapse", turn(heldout_gain=FALL, **sign)) == "heldout_gain"
-    assert text("collapse", turn(heldout_gain=FLAT, **sign)) is None
-    assert text("collapse", turn(**sign)) is None
+    poorer = {**START, sign: SIGNS[sign]}
+    assert metric("collapse", turn(heldout_gain=FALL, **poorer)) == "heldout_gain"
+    assert text("collapse", turn(heldout_gain=FLAT, **poorer)) is None
+    assert text("collapse", turn(**poorer)) is None
+    assert text("collapse", turn(heldout_gain=FALL, **START, **{sign: HARDLY[sign]})) is None
 
 
-def test_worse_alone_or_poorer_by_chance_is_none():
+def test_worse_alone_is_none():
     assert text("collapse", turn(heldout_gain=FALL)) is None
-    assert text("collapse", turn(heldout_gain=FALL, distinct_2_change=(-0.02, -0.05, 0.0))) is None
+    assert text("collapse", turn(heldout_gain=FALL, distinct_2_change=SIGNS["distinct_2_change"])) is None
 
 
 def test_collapse_names_its_signs():
-    now = turn(
-        heldout_gain=FALL, distinct_2_change=(-0.05, -0.06, -0.04), unreadable_change=(0.1, 0.05, 0.15)
-    )
-    assert text("collapse", now) == (
-        "The challenger is worse on held-out prompts, −10.0 points (95 % −14.0 to −6.0), and its answers"
-        " vary less (distinct-2 −5.0 points (95 % −6.0 to −4.0)) and more of its answers cannot be read"
-        " (+10.0 points (95 % 5.0 to 15.0))."
+    named = {**START, **SIGNS}
+    del named["repeated_4grams_change"]
+    assert text("collapse", turn(heldout_gain=FALL, **named)) == (
+        "The challenger is worse on held-out prompts, −10.0 points (95 % −14.0 to −6.0), and its answers vary"
+        " less (distinct-2 −5.0 points (95 % −6.0 to −4.1)) and more of its answers cannot be read"
+        " (+10.0 points (95 % 1.1 to 15.0))."
     )
 
 
