@@ -140,7 +140,8 @@ def better_of(project: Project, turns: Sequence[Turn]) -> Better:
         return _compared(project, turns, turn, counts)
     return Better(
         _word(found.get("ci95")), **counts, before=found["before"], after=found["after"],
-        effect=found["effect"], ci95=_pair(found.get("ci95")), p_value=found.get("p_value"), n=found.get("n") or 0, turn=turn,
+        effect=found["effect"], ci95=_pair(found.get("ci95")), p_value=found.get("p_value"),
+        n=found.get("n") or 0, turn=turn,
     )  # fmt: skip
 
 
@@ -210,7 +211,7 @@ def done_of(project: Project, turns: Iterable[Turn], better: Better) -> list[Don
     found = []
     for key, rows, simulates in (("h", answered - robots, False), ("s", robots, True)):
         answers, seconds = sums[f"answers_{key}"], sums[f"seconds_{key}"]
-        if not answers and (simulates or sums["answers_s"]):
+        if not answers:
             continue
         counts = better.effect is not None and seconds > 0 and (not simulates or not sums["answers_h"])
         per_hour = 100 * better.effect / (seconds / 3600) if counts and better.effect is not None else None

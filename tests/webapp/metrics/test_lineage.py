@@ -73,7 +73,7 @@ def test_three_steps_lead_from_the_gain_to_the_click_and_back_up(client, look, t
     assert clicked.author == "ana"
     assert [v.number for v in clicked.versions] == [1, 2]
     assert "One more makes five." in text
-    (way,) = shown.context["ways"]
+    (way,) = shown.context["ways"].found
     assert (way.dataset, way.used, way.model, way.run) == (traced.dataset, 2, traced.past.better, traced.run)
     assert (way.effect, way.promoted) == (pytest.approx(4 / 12), True)
     assert (
@@ -164,7 +164,7 @@ def test_only_rows_of_the_version_that_rest_on_answers_are_listed_page_by_page(t
     assert ([r.example for r in rest.rows], rest.older) == ([traced.examples[0]], None)
 
 
-def test_replayed_rows_lead_up_to_every_model_they_trained(traced):
+def test_replayed_rows_lead_up_to_every_model_they_trained(traced, monkeypatch):
     project = traced.past.project
     again = dataset_freeze(
         project=project,
@@ -173,12 +173,17 @@ def test_replayed_rows_lead_up_to_every_model_they_trained(traced):
         manifest={"replayed": 1},
     )
     other = dataset_freeze(project=project, examples=[example_make(traced.past.waiting)])
-    ways = upward.ways_up(project, traced.examples[:2])
-    assert [(w.dataset, w.used, w.model) for w in ways] == [
-        (traced.dataset, 2, traced.past.better),
-        (again, 1, None),
-    ]
-    assert other not in [w.dataset for w in ways]
+    both = [(traced.dataset, 2, traced.past.better), (again, 1, None)]
+
+    def ways(**values):
+        found = upward.ways_up(project, traced.examples[:2], **values)
+        return [(w.dataset, w.used, w.model) for w in found.found], found.unread
+
+    assert ways() == (both, 0)
+    assert other not in [dataset for dataset, _, _ in ways()[0]]
+    monkeypatch.setattr(upward, "MOST_ROWS", 6)  # the next list is too long to be looked through unasked
+    assert ways() == (both[:1], 1)
+    assert ways(far=True) == (both, 0)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +192,8 @@ def test_replayed_rows_lead_up_to_every_model_they_trained(traced):
         (GAIN, 12),
         ({**GAIN, "show": "examples"}, 17),  # five of them bound how long the look-up may take
         ({**GAIN, "show": "prompts"}, 13),
-        ({**GAIN, "annotation": 0}, 13),
-        ({**GAIN, "example": 0}, 12),
+        ({**GAIN, "annotation": 0}, 14),
+        ({**GAIN, "example": 0}, 13),
     ],
 )
 def test_each_level_costs_few_queries_however_much_there_is(

@@ -148,7 +148,7 @@ def test_the_history_tells_promoted_held_and_alarmed_apart():
     assert [word for _, word in figure.chart.stops[4].below] == ["Diversity", "loss"]
     assert len(figure.chart.line.split()) == 5  # the base and the four champions
     assert figure.title == (
-        "Held-out accuracy went from 33.0\u202f% to 61.0\u202f% over 4 promotions; 1 iteration set off alarms"
+        "Held-out accuracy went from 33.0\u202f% to 61.0\u202f% by 4 promotions; alarm in iteration 4"
     )
     assert figure.rows[3][-1].text == "Diversity loss"
     assert history_of(project, []) is None

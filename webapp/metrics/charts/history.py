@@ -10,9 +10,11 @@ from webapp.metrics.charts.scale import Tick, ticks_of
 
 Kind = Literal["base", "promoted", "held", "control"]
 WORDED = 7  # with more stops only alarms are written below, the others are told by their marks
+ALARMS_WORDED = 12  # with more the marks alone tell
+ROOMY = 5  # stops whose words and values a phone has room for
 VALUED = 10  # with more, values are only in the table
 LEFT, RIGHT = 10.0, 94.0  # per cent
-TOP, BELOW, WORD_LINE = 26.0, 60.0, 14.0
+TOP, BELOW, WORD_LINE = 24.0, 52.0, 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``below``: the words under its number, a line each; ``quiet``: a phone leaves them out."""
+    """``below``: the words under its number, a line each. A phone leaves out what is ``quiet``, and value and
+    words where it is ``tight``."""
 
     stop: Stop
     x: float
@@ -42,6 +45,7 @@ class Shown:
     number_y: float
     below: list[tuple[float, str]]
     quiet: bool
+    tight: bool
     value_shown: bool
 
 
@@ -54,7 +58,7 @@ class History:
     band: str
 
 
-def history(stops: Sequence[Stop], *, height: int = 270) -> History | None:
+def history(stops: Sequence[Stop], *, height: int = 232) -> History | None:
     """Shares from left to right; None without any. The line and its band run through the base and whoever
     was promoted."""
     if not stops:
@@ -69,7 +73,7 @@ def history(stops: Sequence[Stop], *, height: int = 270) -> History | None:
             Shown(
                 stop, round(x, 2), scale.y(stop.value), scale.y(stop.low), scale.y(stop.high), bottom + 18.0,
                 [(bottom + 18.0 + WORD_LINE * n, word) for n, word in enumerate(words, 1)],
-                quiet=not stop.alarms, value_shown=len(stops) <= VALUED,
+                quiet=not stop.alarms, tight=len(stops) > ROOMY, value_shown=len(stops) <= VALUED,
             )
         )  # fmt: skip
     on_line = [s for s in shown if s.stop.kind in ("base", "promoted")]
@@ -84,7 +88,7 @@ def history(stops: Sequence[Stop], *, height: int = 270) -> History | None:
 
 def _below(stop: Stop, count: int) -> list[str]:
     """At most two lines: the first alarm, or what was decided. Long names are broken at a space."""
-    if stop.alarms:
+    if stop.alarms and count <= ALARMS_WORDED:
         first, *others = stop.alarms
         words = first.split(" ")
         half = (len(words) + 1) // 2
@@ -92,4 +96,4 @@ def _below(stop: Stop, count: int) -> list[str]:
         if others:
             lines[-1] += f" +{len(others)}"
         return lines
-    return [stop.kind] if count <= WORDED and stop.kind != "base" else []
+    return [stop.kind] if count <= WORDED and stop.kind != "base" and not stop.alarms else []

@@ -15,6 +15,8 @@ from webapp.metrics.templatetags.numbers import interval, percent, points
 from webapp.projects.models import Project, Role
 
 KEY = "heldout-history"
+LAST = 24  # iterations that are drawn
+NAMED = 3  # alarmed iterations in the title; of more how many
 
 
 def heldout_history(project: Project, query: Mapping[str, str]) -> Figure | None:
@@ -27,13 +29,14 @@ def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:
     measured = [t for t in measured if "picks" not in t.decision]  # a scorer's picks are another figure
     if not measured:
         return None
+    measured = measured[-LAST:]
     stops = [*_start(measured[0]), *(_stop(project, t) for t in measured)]
     return Figure(
         key=KEY,
         title=_title(measured),
         caption=_(
-            "Accuracy on held-out prompts by iteration, with 95 % intervals: ● promoted, ○ held, ▲ set off "
-            "an alarm, □ control arm or the base. The line runs through the champions."
+            "Held-out accuracy by iteration, 95 % intervals: ● promoted, ○ held, ▲ alarm (hollow: held), "
+            "□ base or control arm; the line runs through the champions."
         ),
         template="metrics/drawings/history.html",
         chart=history(stops),
@@ -47,22 +50,23 @@ def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:
 
 def _title(measured: Sequence[Turn]) -> str:
     promoted = [t for t in measured if t.main and t.promoted]
-    alarmed = sum(1 for t in measured if t.alarms)
+    alarmed = [str(t.iteration.number) for t in measured if t.alarms]
     first = percent(measured[0].decision["before"])
     if promoted:
         said = ngettext(
-            "Held-out accuracy went from %(first)s to %(last)s over %(n)s promotion",
-            "Held-out accuracy went from %(first)s to %(last)s over %(n)s promotions",
+            "Held-out accuracy went from %(first)s to %(last)s by %(n)s promotion",
+            "Held-out accuracy went from %(first)s to %(last)s by %(n)s promotions",
             len(promoted),
         ) % {"first": first, "last": percent(promoted[-1].decision["after"]), "n": len(promoted)}
     else:
         said = _("No iteration was promoted: held-out accuracy is {first}").format(first=first)
     if not alarmed:
         return said
-    also = ngettext(
-        "%(n)s iteration set off alarms", "%(n)s iterations set off alarms", alarmed
-    ) % {"n": alarmed}  # fmt: skip
-    return f"{said}; {also}"
+    if len(alarmed) > NAMED:
+        return f"{said}; {_('alarms in {n} iterations').format(n=len(alarmed))}"
+    numbers = ", ".join(alarmed)
+    also = ngettext("alarm in iteration %(numbers)s", "alarms in iterations %(numbers)s", len(alarmed))
+    return f"{said}; {also % {'numbers': numbers}}"
 
 
 def _start(first: Turn) -> list[Stop]:

@@ -14,7 +14,8 @@ from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 
 MOST_EXAMPLES = 200  # of one answer; it makes a handful
-_HOLDS = "(SELECT count(*) FROM unnest(%s::bigint[]) AS one(id) WHERE one.id = ANY(example_ids))"
+MOST_ROWS = 400_000  # of lists that are looked through unasked
+_HOLDS = "(SELECT count(*) FROM unnest(example_ids) AS listed(id) WHERE listed.id = ANY(%s::bigint[]))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +37,50 @@ class Way:
         return bool(self.iteration and self.iteration.decision.get("promote"))
 
 
-def ways_up(project: Project, examples: Sequence[Example]) -> list[Way]:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """``unread``: how many later dataset versions replay earlier rows and were not looked through."""
+
+    found: list[Way]
+    unread: int = 0
+
+
+def ways_up(project: Project, examples: Sequence[Example], *, far: bool = False) -> Ways:
     """Every dataset version with one of the examples, oldest first, and each model trained on it.
 
-    Four queries. An example is in its own iteration's version, in those that replayed earlier ones, and in
-    those that people froze; no other list is looked through.
+    Five queries. An example is in its own iteration's version, in those that people froze, and in those that
+    replayed earlier rows. Lists are long and no index leads from an example to them: of the last kind so many
+    are looked through as is quick, all of them when ``far``.
     """
     examples = list(examples)[:MOST_EXAMPLES]
     if not examples:
-        return []
-    ids = [e.pk for e in examples]
+        return Ways([])
+    near, unread = _candidates(project, examples, far=far)
+    holds = RawSQL(_HOLDS, [[e.pk for e in examples]], output_field=IntegerField())  # noqa: S611  (text of this module)
+    versions = DatasetVersion.objects.filter(pk__in=near).defer(*DatasetVersion.LISTS)
+    found = list(versions.annotate(used=holds).filter(used__gt=0).order_by("number"))
+    return Ways(_ways(project, found), unread)
+
+
+def _candidates(project: Project, examples: Sequence[Example], *, far: bool) -> tuple[list[int], int]:
+    """(versions to look through, how many more there are)"""
     makers = {e.iteration_id for e in examples if e.iteration_id}
-    holds = RawSQL(_HOLDS, [ids], output_field=IntegerField())  # noqa: S611  (text of this module)
-    candidates = Q(iteration__in=makers) | Q(iteration=None) | Q(manifest__replayed__gt=0)
-    versions = (
-        DatasetVersion.objects.filter(candidates, project=project)
-        .filter(created_at__gte=min(e.created_at for e in examples))
-        .defer(*DatasetVersion.LISTS)
-        .annotate(used=holds)
-        .filter(used__gt=0)
-        .order_by("number")
-    )
-    found = list(versions)
+    rows = DatasetVersion.objects.filter(
+        Q(iteration__in=makers) | Q(iteration=None) | Q(manifest__replayed__gt=0),
+        project=project,
+        created_at__gte=min(e.created_at for e in examples),
+    ).order_by("number")
+    near, left, unread = [], MOST_ROWS, 0
+    for pk, iteration, size in rows.values_list("pk", "iteration_id", "row_count"):
+        if iteration in makers or size <= left or far:
+            near.append(pk)
+            left -= size
+        else:
+            unread += 1
+    return near, unread
+
+
+def _ways(project: Project, found: Sequence[DatasetVersion]) -> list[Way]:
     models = list(
         project.model_versions.filter(dataset_version__in=found)
         .exclude(status=ModelVersion.Status.CONTROL)

@@ -36,6 +36,7 @@ class Wanted:
     annotation: int | None = None
     before: int | None = None  # in a list of examples or answers: the last one on the page before
     page: int | None = None  # in a list of prompts
+    far: bool = False  # look through every dataset version that may have replayed a row
 
     @classmethod
     def of_query(cls, given: Mapping[str, str]) -> Wanted:
@@ -58,6 +59,7 @@ class Wanted:
             annotation=whole("annotation"),
             before=whole("before"),
             page=whole("page", 10**6),
+            far=given.get("far") == "True",
         )
 
     def address(self, **changes: Any) -> str:

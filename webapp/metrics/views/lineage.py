@@ -200,7 +200,7 @@ def _example(project: Project, reader: User, wanted: Wanted) -> Context:
         "example": example,
         "pieces": pieces_of(example.row),
         "answers": _worded(project, reader, list(answers)),
-        "ways": upward.ways_up(project, [example]),
+        "ways": upward.ways_up(project, [example], far=wanted.far),
     }
 
 
@@ -212,5 +212,5 @@ def _annotation(project: Project, reader: User, wanted: Wanted) -> Context:
         "level": "metrics/lineage_annotation.html",
         "title": _("Your answer") if found.own else _("Answer of {who}").format(who=found.author),
         "clicked": found,
-        "ways": upward.ways_up(project, found.examples),
+        "ways": upward.ways_up(project, found.examples, far=wanted.far),
     }
