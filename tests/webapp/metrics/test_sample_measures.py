@@ -166,7 +166,7 @@ def test_what_the_filter_kept(iteration):
     assert values["kept_gain"] == pytest.approx(3 / 4 - 4 / 12)
     assert values["kept_recall"] == pytest.approx(3 / 4)
     assert values["kept_per_prompt"] == pytest.approx(4 / 3)
-    assert found["kept_per_prompt"].detail["histogram"] == [[0, 1], [1, 1], [3, 1]]
+    assert found["kept_per_prompt"].detail["histogram"] == [[0, 1], [1, 1], [2, 0], [3, 1]]
     assert values["coverage"] == pytest.approx(2 / 3)
     assert (values["coverage_hard"], values["tail_share"], values["tail_ratio"]) == (0, 0, 0)
     assert found["tail_share"].detail == {"hard_prompts": 1}  # of three, the quarter is the one never solved

@@ -79,8 +79,8 @@ def curated(iteration: Iteration) -> Iterator[Value]:
     ):
         yield value_of(name, found, reason="no sample is right" if name == "kept_recall" else UNSCORED)
     many = samples.sum(kept)
-    histogram = sorted(Counter(many.astype(int).tolist()).items())
-    yield value_of("kept_per_prompt", draws.mean(many), histogram=[list(pair) for pair in histogram])
+    histogram = [[count, prompts] for count, prompts in enumerate(np.bincount(many.astype(int)).tolist())]
+    yield value_of("kept_per_prompt", draws.mean(many), histogram=histogram)
     yield from _tail(samples, draws, kept)
     lengths = filters.length_ratio(draws, samples, kept)
     yield value_of("kept_tokens_ratio", lengths, reason="no kept sample of known length")
