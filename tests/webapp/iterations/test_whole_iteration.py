@@ -193,8 +193,9 @@ def test_self_learns_critique_and_refinement_and_replays(workers, project):
     assert controls.exists()
     assert not Example.objects.filter(response__in=controls).exists()
     measured = dict(second.metrics.values_list("name", "value"))
-    for name in ("acc_2", "content_effect", "critic_tnr", "critic_first_error", "accept_rate", "ppi_right",
-                 "row_age", "train_loss", "tokens_ratio", "probe_gain", "forgetting", "failed_prompts"):  # fmt: skip
+    rewriting = ("acc_2", "content_effect", "critic_tnr", "critic_first_error", "accept_rate", "ppi_right")
+    training = ("row_age", "train_loss", "tokens_ratio", "probe_gain", "forgetting", "failed_prompts")
+    for name in (*rewriting, *training):
         assert measured[name] is not None, name
     assert measured["heldout_gain"] == second.decision["effect"]
     assert second.challenger.parent.number == 1
