@@ -23,8 +23,8 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     room = 1 - right.value
     # Dropping repeats drops more right samples than wrong ones: what accepts must be idle by itself, too.
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
-    if not (below(gain, limit * room) and below(chosen, limit * room)):
-        return None
+    if not (below(gain, limit * room) and below(chosen, limit * room)) or below(chosen, 0.0):
+        return None  # what prefers the wrong is not idle: `reward_hacking` and `gap_negative` say so
     return Fired(
         "kept_gain",
         f"{share(right)} of the samples are right, and the filter adds {points(gain)}: it removes less than"

@@ -93,6 +93,9 @@ def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
+PAYS = 0.5  # a score whose correlation with length is surely above this pays for length
+
+
 def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     longer, gain = now["tokens_ratio"], now["heldout_gain"]
     if longer and gain and above(longer, limit) and not_above(gain, 0.0):
@@ -101,15 +104,20 @@ def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
             f"The challenger's answers are {number(longer)} times as long as the champion's, without being"
             f" right more often: held-out {points(gain)}.",
         )
+    return _keeps_the_long(now, limit)
+
+
+def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
     longer, gain = now["kept_tokens_ratio"], now["kept_gain"]
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
-    if longer and gain and above(longer, limit) and not_above(gain, 0.0) and not_above(chosen, 0.0):
-        return Fired(
-            "kept_tokens_ratio",
-            f"What was kept is {number(longer)} times as long as what was sampled, without being right more"
-            f" often: {points(gain)}. What accepts seems to pay for length.",
-        )
-    return None
+    if longer is None or gain is None or not (not_above(gain, 0.0) and not_above(chosen, 0.0)):
+        return None
+    kept = f"what was kept is {number(longer)} times as long as what was sampled, without being right more"
+    kept += f" often: {points(gain)}."
+    name = f"length_score:{now.acceptor}"
+    if (pays := now[name]) and above(pays, PAYS) and above(longer, 1.0):
+        return Fired(name, f"What accepts pays for length, correlation {number(pays)}; {kept}")
+    return Fired("kept_tokens_ratio", f"W{kept[1:]}") if above(longer, limit) else None
 
 
 def _reward_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
@@ -189,11 +197,13 @@ RULES = (
         key="length_hacking",
         title="Length hacking",
         level="bad",
-        reads=("kept_tokens_ratio", "kept_gain", "gv_gap:*", "tokens_ratio", "heldout_gain"),
+        reads=("length_score:*", "kept_tokens_ratio", "kept_gain", "gv_gap:*", "tokens_ratio",
+               "heldout_gain"),
         stage=Stage.CURATE,
-        formula="Kept samples are longer than all samples by more than the limit and not right more often;"
-        " or the challenger's answers are longer than the champion's by more than the limit and held-out"
-        " does not gain.",
+        formula="Kept samples are longer than all samples by more than the limit, or at all where the score"
+        " of what accepts follows length (correlation above 0.5), and they are not right more often; or the"
+        " challenger's answers are longer than the champion's by more than the limit and held-out does not"
+        " gain.",
         source="arXiv:2310.03716",
         what_to_do="Read a few of the longest kept samples beside short ones. If the extra length says"
         " nothing, let a checker or people accept instead, or take the reward per token; set"

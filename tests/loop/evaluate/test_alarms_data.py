@@ -19,6 +19,7 @@ def test_a_filter_that_removes_nothing_of_what_is_wrong():
     assert "adds −20.0 points" in text("filter_idle", worse)
     assert text("filter_idle", turn("self_verdict", **{**idle, "kept_gain": (0.02, 0.0, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (0.03, 0.01, 0.05)})) is None
+    assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (-0.03, -0.05, -0.01)})) is None
     assert text("filter_idle", turn("self_verdict", samples_right=HALF, kept_gain=(0.0, -0.02, 0.02))) is None
 
 

@@ -83,6 +83,19 @@ def test_keeping_the_longer_ones_that_are_not_righter():
     assert text("length_hacking", turn("self_verdict", **kept)) is None
 
 
+def test_a_score_that_follows_length():
+    kept = {"kept_tokens_ratio": (1.1, 1.01, 1.2), "kept_gain": FALL, "gv_gap": FALL}
+    pays = {"length_score:self_verdict": (0.8, 0.51, 0.9)}
+    assert metric("length_hacking", turn("self_verdict", **kept, **pays)) == "length_score:self_verdict"
+    assert text("length_hacking", turn("self_verdict", **kept)) is None
+    assert text("length_hacking", turn("reward", **kept, **pays)) is None  # not what accepts
+    hardly = {"length_score:self_verdict": (0.8, 0.5, 0.9)}
+    assert text("length_hacking", turn("self_verdict", **kept, **hardly)) is None
+    assert text("length_hacking", turn("self_verdict", **{**kept, "gv_gap": GAIN}, **pays)) is None
+    no_longer = {**kept, "kept_tokens_ratio": (1.1, 1.0, 1.2)}
+    assert text("length_hacking", turn("self_verdict", **no_longer, **pays)) is None
+
+
 def test_a_proxy_that_prefers_what_is_wrong():
     both = {"kept_gain": FALL, "gv_gap": FALL}
     assert metric("reward_hacking", turn("reward", **both)) == "kept_gain"
