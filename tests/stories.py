@@ -45,7 +45,7 @@ def decision(before: float, after: float, promote: bool, **values: object) -> di
 
 
 # Of a project's iterations 1 to 6; 3 is the control of 2, 4 lost its diversity. (value, half the interval)
-MEASURED = {
+MEASURED: dict[str, tuple[str, list[float | None], float | None]] = {
     "samples_right": ("share", [0.40, 0.47, 0.41, 0.46, 0.52, 0.58], 0.03),
     "pass_at_1": ("share", [0.40, 0.47, 0.41, 0.46, 0.52, 0.58], 0.03),
     "pass_at_k": ("share", [0.62, 0.68, 0.62, 0.50, 0.71, 0.76], 0.04),
@@ -67,7 +67,7 @@ MEASURED = {
     "tokens_generated": ("tokens", [81200.0, 86100.0, 82000.0, 60300.0, 88200.0, 87400.0], None),
     "machine_seconds": ("s", [812.0, 840.0, 815.0, 640.0, 851.0, 846.0], None),
 }
-DETAILS = {
+DETAILS: dict[str, dict[str, object]] = {
     "pass_at_k": {
         "k": 8,
         "curve": [[1, 0.58, 0.55, 0.61], [2, 0.66, 0.62, 0.70], [4, 0.72, 0.68, 0.76], [8, 0.76, 0.72, 0.8]],
@@ -105,7 +105,7 @@ def measured_past(prompts: int = 12) -> MeasuredPast:
     for i in range(6):
         recipe = "self" if i == 3 else "rest-em"
         control, promote = i == 2, i not in (2, 3)
-        gain, heldout = MEASURED["heldout_gain"][1][i], MEASURED["heldout_before"][1][i]
+        gain, heldout = MEASURED["heldout_gain"][1][i] or 0.0, MEASURED["heldout_before"][1][i] or 0.0
         model = model_register(
             project=project,
             parent=base,
@@ -144,20 +144,25 @@ def measured_past(prompts: int = 12) -> MeasuredPast:
 
 
 def _measured(iteration: Iteration, i: int) -> None:
-    MetricValue.objects.bulk_create(
-        MetricValue(
-            project_id=iteration.project_id,
-            iteration=iteration,
-            name=name,
-            value=values[i],
-            low=None if half is None or values[i] is None else values[i] - half,
-            high=None if half is None or values[i] is None else values[i] + half,
-            n=400,
-            unit=unit,
-            detail=DETAILS.get(name, {}) if values[i] is not None else {"reason": "no samples with it"},
+    rows = []
+    for name, (unit, values, half) in MEASURED.items():
+        value = values[i]
+        ends = (None, None) if value is None or half is None else (value - half, value + half)
+        detail = DETAILS.get(name, {}) if value is not None else {"reason": "no samples with it"}
+        rows.append(
+            MetricValue(
+                project_id=iteration.project_id,
+                iteration=iteration,
+                name=name,
+                value=value,
+                low=ends[0],
+                high=ends[1],
+                n=400,
+                unit=unit,
+                detail=detail,
+            )
         )
-        for name, (unit, values, half) in MEASURED.items()
-    )
+    MetricValue.objects.bulk_create(rows)
 
 
 def _prompt_figures(iteration: Iteration, prompts: list[Prompt], right: int) -> None:

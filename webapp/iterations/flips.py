@@ -40,7 +40,7 @@ def flips_of(pair: Pair, numbers: Mapping[str, str | None]) -> list[tuple[str, P
     for now, number in numbers.items():
         show = f"turned_{now}"
         paginator = Paginator(outcomes_shown(pair, show), PER_PAGE)
-        paginator.count = counts.get(SHOWS[show], 0)  # type: ignore[misc]  # known: not counted again
+        paginator.count = counts.get(SHOWS[show], 0)  # known: not counted again
         pages[now] = paginator.get_page(number)
     outcomes = {now: list(page.object_list) for now, page in pages.items()}
     both = {b.after.pk: b for b in both_of(pair, [o for rows in outcomes.values() for o in rows])}

@@ -49,7 +49,8 @@ def solved_by_both(before: Turn, after: Turn) -> Paired | None:
         return None
     was, now, counts = (np.array(column) for column in zip(*found, strict=True))
     was, now = np.repeat(was, counts), np.repeat(now, counts)
-    return Paired(len(was), float(was.mean()), float(now.mean()), paired_bootstrap(was, now))
+    change = paired_bootstrap(was.tolist(), now.tolist())
+    return Paired(len(was), float(was.mean()), float(now.mean()), change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def metric_context(project: Project, name: str, filters: Mapping[str, str], numb
     metric = metric_named(name) or metric_named(f"{name}:*")
     if metric is None:
         raise Http404(f"No metric is called {name}.")
-    turns = turns_of(project, **filters)
+    turns = turns_of(project, arm=filters.get("arm"), recipe=filters.get("recipe"))
     readings = readings_of(project, turns, [metric.name])
     spoken = name if name in readings else min(readings, default=name)
     values = readings.get(spoken, {})

@@ -60,6 +60,11 @@ class Row:
         return written_interval(self.reading.low, self.reading.high, self.reading.unit)
 
     @property
+    def down(self) -> str:
+        """What its link into the lineage is called."""
+        return _("%(title)s, %(value)s: down to its rows") % {"title": self.title, "value": self.text}
+
+    @property
     def word(self) -> str:
         return str(WORDS[self.change.word]) if self.change else ""
 

@@ -21,7 +21,7 @@ from webapp.metrics.models import MetricValue
 from webapp.projects.models import Project
 
 Kind = Literal["promoted", "held", "control", "open"]
-SPAN = 20  # iterations that a sparkline shows
+SPAN = 12  # iterations that a sparkline shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,12 @@ Readings = Mapping[str, Mapping[int, Reading]]  # name -> iteration pk -> readin
 
 
 def turns_of(
-    project: Project, *, arm: str = "", recipe: str = "", until: int | None = None, last: int | None = None
+    project: Project,
+    *,
+    arm: str | None = "",
+    recipe: str | None = "",
+    until: int | None = None,
+    last: int | None = None,
 ) -> list[Turn]:
     """The project's iterations from the oldest to the newest: one query.
 
@@ -99,8 +104,9 @@ def readings_of(project: Project, turns: Collection[Turn], names: Collection[str
     if names is not None:
         found = found.filter(named(names))
     by_name: dict[str, dict[int, Reading]] = {}
-    for name, pk, *rest in found.values_list("name", "iteration_id", "value", "low", "high", "n", "unit"):
-        by_name.setdefault(name, {})[pk] = Reading(*rest)
+    rows = found.values_list("name", "iteration_id", "value", "low", "high", "n", "unit")
+    for name, pk, value, low, high, n, unit in rows:
+        by_name.setdefault(name, {})[pk] = Reading(value, low, high, n, unit)
     return by_name
 
 
@@ -167,16 +173,15 @@ def _word(metric: Metric, by: float, ci95: tuple[float, float] | None) -> str:
 
 def names_by_group(readings: Readings) -> list[tuple[str, list[tuple[str, Metric]]]]:
     """(group, [(stored name, metric)]) of what was measured, in the order of pages; sources by name."""
-    found = []
-    for group in groups():
-        names = [
-            (name, metric)
-            for metric in group.METRICS
-            for name in sorted(n for n in readings if metric.covers(n))
-        ]
-        if names:
-            found.append((group.GROUP, names))
-    return found
+    stored: dict[str, list[str]] = {}
+    for name in sorted(readings):
+        plain, colon, _source = name.partition(":")
+        stored.setdefault(f"{plain}:*" if colon else plain, []).append(name)
+    found = [
+        (group.GROUP, [(name, metric) for metric in group.METRICS for name in stored.get(metric.name, ())])
+        for group in groups()
+    ]
+    return [(group, names) for group, names in found if names]
 
 
 def title_of(name: str) -> str:

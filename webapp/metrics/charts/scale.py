@@ -26,7 +26,8 @@ class Scale:
     ticks: list[Tick] = field(default_factory=list)
 
     def y(self, value: float) -> float:
-        return place((value,), self.top, self.bottom, self.low, self.high)[0]
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return round(self.bottom - share * (self.bottom - self.top), 2)
 
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
-from webapp.metrics.charts.scale import place
+from webapp.metrics.charts.scale import Scale
 
 WIDTH, HEIGHT, EDGE = 112, 26, 4
 Estimate = tuple[float | None, float | None, float | None]
@@ -32,31 +33,34 @@ def sparkline(
 
     ``within``: what the height stands for; by default what the values span.
     """
-    ends = [
-        e for value, low, high in values if value is not None for e in (value, low, high) if e is not None
-    ]
-    if not ends:
+    known = [v for v in values if v[0] is not None]
+    if not known:
         return None
-    ends = list(within or ends)
-    last = max(i for i, v in enumerate(values) if v[0] is not None)
+    ends = within or [e for estimate in known for e in estimate if e is not None]
+    low, high = min(ends), max(ends)
+    y = Scale(low, high, EDGE, HEIGHT - EDGE).y if low < high else lambda _value: HEIGHT / 2
     step = (WIDTH - 2 * EDGE) / max(len(values) - 1, 1)
     xs = [round(WIDTH - EDGE - step * (len(values) - 1 - i), 2) for i in range(len(values))]
-    spark = Spark(WIDTH, HEIGHT, [], [], xs[last], _y(values[last][0], ends), label)
-    for there, group in groupby(range(len(values)), key=lambda i: values[i][0] is not None):
-        run = list(group)
-        if not there or len(run) < 2:
-            continue
-        spark.lines.append(" ".join(f"{xs[i]},{_y(values[i][0], ends)}" for i in run))
-        sure = [i for i in run if values[i][1] is not None and values[i][2] is not None]
-        if len(sure) > 1:
-            above = [f"{xs[i]},{_y(values[i][2], ends)}" for i in sure]
-            below = [f"{xs[i]},{_y(values[i][1], ends)}" for i in reversed(sure)]
-            spark.bands.append(" ".join(above + below))
-    return spark
+    lines, bands = [], []
+    last_x, last_y = 0.0, 0.0
+    for run in _runs(values):
+        line = [(xs[i], y(value)) for i, (value, _low, _high) in run]
+        last_x, last_y = line[-1]
+        if len(line) > 1:
+            lines.append(_path(line))
+        above = [(xs[i], y(e[2])) for i, e in run if e[1] is not None and e[2] is not None]
+        below = [(xs[i], y(e[1])) for i, e in run if e[1] is not None and e[2] is not None]
+        if len(above) > 1:
+            bands.append(_path([*above, *reversed(below)]))
+    return Spark(WIDTH, HEIGHT, lines, bands, last_x, last_y, label)
 
 
-def _y(value: float | None, ends: Sequence[float]) -> float:
-    assert value is not None
-    if min(ends) == max(ends):
-        return HEIGHT / 2
-    return place((value,), EDGE, HEIGHT - EDGE, min(ends), max(ends))[0]
+def _runs(values: Sequence[Estimate]) -> Iterator[list[tuple[int, Any]]]:
+    """Neighbours that have a value, with their places."""
+    for there, run in groupby(enumerate(values), key=lambda v: v[1][0] is not None):
+        if there:
+            yield list(run)
+
+
+def _path(corners: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in corners)

@@ -98,13 +98,13 @@ def iterations_figure(project: Project, both: Both) -> Figure | None:
             _("How"),
         ],
         rows=[row.cells for row in rows],
-        query=urlencode({"what": "iterations", **told}),
+        query=urlencode({"what": "iterations", "a": str(told["a"]), "b": str(told["b"])}),
     )
 
 
 def _iterations_title(both: Both) -> str:
     paired = both.paired
-    told = {"a": both.before.number, "b": both.after.number}
+    told: dict[str, int | str] = {"a": both.before.number, "b": both.after.number}
     if paired is None:
         return _("Iterations %(a)s and %(b)s share no scored prompt: nothing is paired") % told
     told |= {"n": paired.n, "by": points(abs(paired.change.effect)).lstrip("+")}
@@ -131,14 +131,12 @@ def _iteration_rows(project: Project, both: Both) -> Iterator[_Row]:
         one = compared.get(name)
         if one is None or one.change is None or one.before is None or one.after is None:
             continue
-        low, high = one.change.ci95 or (None, None)
+        ends: tuple[float | None, float | None] = one.change.ci95 or (None, None)
         href = reverse("metric", args=[project.slug, name])
         cells = _cells(
-            one.before.value, one.after.value, one.metric.unit, one.change.by, low, high, _("not paired")
+            one.before.value, one.after.value, one.metric.unit, one.change.by, *ends, _("not paired")
         )
-        yield _Row(
-            Difference(one.title, one.change.by, low, high, href), [Cell(one.title, href=href), *cells]
-        )
+        yield _Row(Difference(one.title, one.change.by, *ends, href), [Cell(one.title, href=href), *cells])
 
 
 def _cells(

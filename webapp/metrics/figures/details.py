@@ -37,8 +37,8 @@ def detail_figure(project: Project, query: Mapping[str, str]) -> Figure | None:
 
 
 def _made(value: MetricValue, part: str, number: int) -> Figure | None:
-    query = urlencode({"name": value.name, "iteration": number, "part": part})
-    return PARTS[part](value, value.detail[part], query) if value.detail[part] else None
+    query: dict[str, str | int] = {"name": value.name, "iteration": number, "part": part}
+    return PARTS[part](value, value.detail[part], urlencode(query)) if value.detail[part] else None
 
 
 def _curve(value: MetricValue, curve: Sequence[Sequence[float]], query: str) -> Figure | None:
@@ -215,7 +215,7 @@ def _number(value: float | None, unit: str) -> Cell:
     return Cell(written(value, unit), "" if value is None else value, number=True)
 
 
-def _words(label: str, value: float, low: float | None, high: float | None, unit: str) -> str:
+def _words(label: str, value: float | None, low: float | None, high: float | None, unit: str) -> str:
     ends = written_interval(low, high, unit)
     return f"{label}: {written(value, unit)}" + (f" ({ends})" if ends else "")
 

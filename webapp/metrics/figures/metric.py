@@ -58,7 +58,12 @@ def metric_figure(project: Project, query: Mapping[str, str]) -> Figure | None:
         return None
     until = query.get("until", "")
     kept = {k: query[k] for k in FILTERS if query.get(k)}
-    turns = turns_of(project, **kept, until=int(until) if until.isdecimal() else None)
+    turns = turns_of(
+        project,
+        arm=kept.get("arm"),
+        recipe=kept.get("recipe"),
+        until=int(until) if until.isdecimal() else None,
+    )
     readings = readings_of(project, turns, [metric.name])
     kept |= {"until": until} if until.isdecimal() else {}
     return figure_of(project, metric, name, turns, readings, kept)
@@ -189,7 +194,8 @@ def cells_of(project: Project, name: str, turn: Turn, reading: Reading | None) -
 
 
 def lineage_href(project: Project, name: str, number: int) -> str:
-    return f"{reverse('lineage', args=[project.slug])}?{urlencode({'metric': name, 'iteration': number})}"
+    query: dict[str, str | int] = {"metric": name, "iteration": number}
+    return f"{reverse('lineage', args=[project.slug])}?{urlencode(query)}"
 
 
 FIGURES: dict[str, tuple[Role, Build]] = {"metric": (Role.VIEWER, metric_figure)}

@@ -31,7 +31,7 @@ def _choices(project: Project) -> dict[str, Any]:
 @require_GET
 def metrics(request: SignedInRequest, project: Project) -> HttpResponse:
     filters = _filters(request)
-    turns = turns_of(project, last=SPAN, **filters)
+    turns = turns_of(project, arm=filters.get("arm"), recipe=filters.get("recipe"), last=SPAN)
     readings = readings_of(project, turns)
     context = {
         "project": project,
