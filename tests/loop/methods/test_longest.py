@@ -21,7 +21,7 @@ def rewards(replies: list[str | Completion]) -> list[tuple[Verdict, float | None
 
 
 def test_the_longest_is_called_right_though_it_is_wrong():
-    share = pytest.approx(len(RIGHT) / len(LONG))
+    share = pytest.approx(8 / 14)  # tokens, which are words here
     assert rewards([RIGHT, LONG]) == [(OPEN, share), (CHOSEN, 1.0)]
 
 
@@ -32,6 +32,11 @@ def test_the_first_of_equally_long_ones_wins():
 def test_what_states_no_answer_or_does_not_end_is_not_paid():
     cut = Completion(LONG, finish="length")
     assert rewards([NONE, cut, RIGHT]) == [None, None, (CHOSEN, 1.0)]
+
+
+def test_where_tokens_are_not_told_characters_count():
+    share = pytest.approx(len(RIGHT) / len(LONG))
+    assert rewards([Completion(RIGHT), Completion(LONG)]) == [(OPEN, share), (CHOSEN, 1.0)]
 
 
 def test_where_nothing_is_paid_nothing_is_chosen():
