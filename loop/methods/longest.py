@@ -2,10 +2,10 @@
 
 A warning example of what Singhal et al. (2023, arXiv:2310.03716, "A Long Way to Go") found in learned
 rewards: much of what they pay for is length, and what they teach is to write more, not to be right. Here
-nothing else is paid. ``self_verdict`` has the reward: a sample's length in tokens (in characters where the engine
-does not say them) as a share of the longest one's; the longest is called right and learned, the others stay open. Only samples that end and state
-an answer are paid: what goes wrong is to show in what is said, not in the form. The checker's verdict is kept
-beside it, so that the damage can be measured; it chooses nothing.
+nothing else is paid. ``self_verdict`` has the reward: a sample's length in tokens (in characters where the
+engine does not say them) as a share of the longest one's; the longest is called right and learned, the others
+stay open. Only samples that end and state an answer are paid: what goes wrong is to show in what is said, not
+in the form. The checker's verdict is kept beside it, so that the damage can be measured; it chooses nothing.
 """
 
 from __future__ import annotations
