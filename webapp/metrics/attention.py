@@ -102,9 +102,11 @@ def _iteration(project: Project, turn: Turn) -> str:
 
 
 def _alarms(project: Project, turns: Sequence[Turn]) -> Iterator[Item]:
-    rows = [(t, row) for t in turns for row in t.alarms if not row.dealt_with]
-    rows.sort(key=lambda pair: pair[1].alarm.level != "bad")  # newest first within a level
-    for turn, row in rows[:MOST_ALARMS]:
+    # Of every iteration the first, newest first, before the second of any: none is hidden by another's many.
+    each = [(t, enumerate(row for row in t.alarms if not row.dealt_with)) for t in turns]
+    rows = [(row.alarm.level != "bad", place, turn, row) for turn, mine in each for place, row in mine]
+    rows.sort(key=lambda found: found[:2])
+    for *_place, turn, row in rows[:MOST_ALARMS]:
         title = _("{alarm} in iteration {n}").format(alarm=row.title, n=turn.iteration.number)
         more = f"{row.alarm.text} {row.what_to_do}".strip()
         yield Item(row.alarm.level, title, reverse("alarms", args=[project.slug]), _("Deal with it"), more)

@@ -110,6 +110,24 @@ def test_the_most_urgent_comes_first_and_each_has_its_place(past):
     assert ("bad", "Iteration 3 failed in annotate") in titles(project)
 
 
+def test_the_many_alarms_of_one_iteration_do_not_hide_those_of_another(past):
+    for iteration, keys in (
+        (past.done, ["collapse", "forgetting"]),
+        (past.control, ["length_hacking", "reward_hacking", "collapse", "forgetting"]),
+    ):
+        for key in keys:
+            Alarm.objects.create(
+                project=past.project, iteration=iteration, key=key, level="bad", text="It fell."
+            )
+    assert [title for _, title in titles(past.project)] == [
+        "Length hacking in iteration 2",
+        "Collapse in iteration 1",
+        "Reward hacking in iteration 2",
+        "Forgetting in iteration 1",
+        "2 more alarms",
+    ]
+
+
 def test_units_that_nobody_serves_or_holds_are_told(past):
     project, now = past.project, timezone.now()
     unit = WorkUnit.objects.create(project=project, stage="generate", kind="generate", queue="model")
