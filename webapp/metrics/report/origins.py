@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
+from loop.recipe_parts import FinetunePart, heeded_by
 from webapp.annotate.models import Annotation
 from webapp.iterations.models import Iteration
 from webapp.metrics.report.document import Block, Table, Text
@@ -18,7 +19,7 @@ PARTS = ("settings", "prompts", "annotate", "curate", "finetune", "evaluate", "g
 
 
 def recipe(iteration: Iteration) -> list[Block]:
-    """The recipe as it was, setting by setting."""
+    """The recipe as it was, part by part."""
     plan = iteration.recipe
     rows = [("recipe", f"{iteration.recipe_name} v{plan.get('version', '?')}")]
     rows += [
@@ -26,9 +27,17 @@ def recipe(iteration: Iteration) -> list[Block]:
         for name in ("title", "paper", "method", "feedback_source", "needs", "uses_gold_at")
         if plan.get(name)
     ]
-    for part in PARTS:
-        rows += [(f"{part}.{name}", _value(value)) for name, value in (plan.get(part) or {}).items()]
+    rows += [(part, text) for part in PARTS if (text := _settings(part, plan.get(part) or {}))]
     return [Table(("Setting", "Value"), rows)]
+
+
+def _settings(part: str, plan: Mapping[str, Any]) -> str:
+    """What is set, without what means nothing to the objective."""
+    idle: set[str] = set()
+    if part == "finetune" and plan.get("objective"):
+        idle = FinetunePart.model_fields.keys() - set(heeded_by(str(plan["objective"])))
+    shown = {name: _value(value) for name, value in plan.items() if name not in idle}
+    return "; ".join(f"{name}: {text}" for name, text in shown.items() if text != "none")
 
 
 def _value(value: Any) -> str:
