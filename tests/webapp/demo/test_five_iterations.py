@@ -93,11 +93,11 @@ def five(monkeypatch, settings, tmp_path):
 def test_alarms_fire_for_the_two_bad_iterations_and_the_overview_says_so(five, client):
     project, done = five
     fired = {i.number: set(i.alarms.values_list("key", flat=True)) for i, _ in done}
-    assert "collapse" in fired[2]
-    assert "filter_idle" in fired[2]
-    assert "length_hacking" in fired[4]
-    assert "length_hacking" not in fired[2]
-    assert "collapse" not in fired[4]
+    assert "collapse" in fired[3]
+    assert "filter_idle" in fired[3]
+    assert "length_hacking" in fired[5]
+    assert "length_hacking" not in fired[3]
+    assert "collapse" not in fired[5]
     assert [bool(fired[i.number]) for i, _ in done] == [meant == BAD for _, meant in done], fired
     assert [i.decision["promote"] for i, _ in done] == [True, False, False, False, False]
     assert verdict([{"number": i.number, "meant": m, "alarms": list(fired[i.number])} for i, m in done])[
@@ -111,8 +111,8 @@ def test_alarms_fire_for_the_two_bad_iterations_and_the_overview_says_so(five, c
         for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL)
         for n in re.findall(r"aria-label=\"Iteration (\d)", row)[:1]
     }
-    assert title_of("collapse") in rows[2]
-    assert title_of("length_hacking") in rows[4]
-    assert [n for n, row in sorted(rows.items()) if "turn-alarm" in row] == [2, 4]
-    assert "Collapse in iteration 2" in page
-    assert "Length hacking in iteration 4" in page
+    assert title_of("collapse") in rows[3]
+    assert title_of("length_hacking") in rows[5]
+    assert [n for n, row in sorted(rows.items()) if "turn-alarm" in row] == [3, 5]
+    assert "Collapse in iteration 3" in page
+    assert "Length hacking in iteration 5" in page
