@@ -6,7 +6,7 @@ Everything is read from iterations, their decisions and alarms: never from respo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Count, Q, Sum
@@ -130,19 +130,24 @@ def better_of(project: Project, turns: Sequence[Turn]) -> Better:
     """Whether the champion beats the base. The gate's own comparison where it made one; else both are
     compared on the prompts that both answered: up to three queries more."""
     mine = [t for t in turns if t.main and t.over]
-    counts = {"promoted": sum(t.promoted for t in mine), "of": len(mine)}
+    known = Better("base", promoted=sum(t.promoted for t in mine), of=len(mine))
     champion = project.champion
     if champion is None or champion.parent_id is None:
-        return Better("base", **counts)
-    turn = next((t for t in mine if t.iteration.challenger_id == champion.pk), None)
-    found = _against_base(turn)
+        return known
+    known = replace(known, turn=next((t for t in mine if t.iteration.challenger_id == champion.pk), None))
+    found = _against_base(known.turn)
     if found is None:
-        return _compared(project, turns, turn, counts)
-    return Better(
-        _word(found.get("ci95")), **counts, before=found["before"], after=found["after"],
-        effect=found["effect"], ci95=_pair(found.get("ci95")), p_value=found.get("p_value"),
-        n=found.get("n") or 0, turn=turn,
-    )  # fmt: skip
+        return _compared(project, turns, known)
+    return replace(
+        known,
+        word=_word(found.get("ci95")),
+        before=found["before"],
+        after=found["after"],
+        effect=found["effect"],
+        ci95=_pair(found.get("ci95")),
+        p_value=found.get("p_value"),
+        n=found.get("n") or 0,
+    )
 
 
 def _against_base(turn: Turn | None) -> Mapping[str, Any] | None:
@@ -156,20 +161,23 @@ def _against_base(turn: Turn | None) -> Mapping[str, Any] | None:
     return turn.decision if replaced is not None and replaced.parent_id is None else None
 
 
-def _compared(project: Project, turns: Sequence[Turn], turn: Turn | None, counts: dict[str, int]) -> Better:
+def _compared(project: Project, turns: Sequence[Turn], known: Better) -> Better:
     champion, base = project.champion, _base(project, turns)
-    assert champion is not None
-    pair = next(iter(pairs_of(base, champion, "heldout")), None) if base else None
+    pair = next(iter(pairs_of(base, champion, "heldout")), None) if base and champion else None
     found = counts_of(pair) if pair else None
     if found is None or found.change is None:
-        return Better("unknown", **counts, turn=turn)
+        return replace(known, word="unknown")
     shown, n = found.shown, found.paired
-    before = (shown["both_right"] + shown["turned_wrong"]) / n
-    after = (shown["both_right"] + shown["turned_right"]) / n
-    return Better(
-        _word(found.change.ci95), **counts, before=before, after=after, effect=found.change.effect,
-        ci95=found.change.ci95, p_value=found.test.p_value, n=n, turn=turn,
-    )  # fmt: skip
+    return replace(
+        known,
+        word=_word(found.change.ci95),
+        before=(shown["both_right"] + shown["turned_wrong"]) / n,
+        after=(shown["both_right"] + shown["turned_right"]) / n,
+        effect=found.change.effect,
+        ci95=found.change.ci95,
+        p_value=found.test.p_value,
+        n=n,
+    )
 
 
 def _base(project: Project, turns: Sequence[Turn]) -> ModelVersion | None:

@@ -98,6 +98,17 @@ PAGES = [
     ("notices", [], "post", Role.ADMIN),
     ("notice_act", [0, "on"], "post", Role.ADMIN),
     ("notice_retry", [NONE], "post", Role.ADMIN),
+    ("metrics", [], "get", Role.VIEWER),
+    ("metric", ["heldout_gain"], "get", Role.VIEWER),
+    ("iterations_compare", [], "get", Role.VIEWER),
+    ("figure", ["heldout-history", "svg"], "get", Role.VIEWER),
+    ("lineage", [], "get", Role.VIEWER),
+    ("trust", [], "get", Role.VIEWER),
+    ("operations", [], "get", Role.LEAD),
+    ("alarms", [], "get", Role.VIEWER),
+    ("alarm_rule", ["collapse"], "post", Role.LEAD),
+    ("alarm_seen", [0], "post", Role.LEAD),
+    ("iteration_report", [0, "html"], "get", Role.VIEWER),
 ]
 # Of the workspace; tests/webapp/annotate has who may open them.
 ELSEWHERE = {
