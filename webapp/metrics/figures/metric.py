@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -129,8 +130,9 @@ def _caption(turns: Sequence[Turn], metric: Metric, values: Mapping[int, Reading
         parts.append(_("Band: the interval at 95 %, by drawing prompts anew."))
     kinds = {t.kind for t in turns if not t.alarms}
     marks = [f"{sign} {KINDS[kind]}" for kind, sign in MARKS.items() if kind in kinds]
-    if any(t.alarms for t in turns):
-        marks.append(_("▲ an alarm fired"))
+    alarmed = {t.kind == "held" for t in turns if t.alarms}
+    marks += [_("▲ an alarm fired")] if False in alarmed else []
+    marks += [_("△ held, and an alarm fired")] if True in alarmed else []
     return " ".join([*parts, ", ".join(marks) + "."])
 
 
@@ -195,7 +197,13 @@ def cells_of(project: Project, name: str, turn: Turn, reading: Reading | None) -
 
 def lineage_href(project: Project, name: str, number: int) -> str:
     query: dict[str, str | int] = {"metric": name, "iteration": number}
-    return f"{reverse('lineage', args=[project.slug])}?{urlencode(query)}"
+    return f"{_lineage(project.slug)}?{urlencode(query)}"
+
+
+@lru_cache(maxsize=256)
+def _lineage(slug: str) -> str:
+    """Asked for by every row of a page with a hundred."""
+    return reverse("lineage", args=[slug])
 
 
 FIGURES: dict[str, tuple[Role, Build]] = {"metric": (Role.VIEWER, metric_figure)}
