@@ -33,7 +33,7 @@ from webapp.metrics.values import Reading, Readings, Turn, latest, readings_of, 
 from webapp.projects.models import Project
 
 EXACT = 4000  # waiting tasks that are counted one by one
-SAMPLED = 1500  # pages of the table that a sample aims at: some thirty thousand tasks
+SAMPLED = 800  # pages of the table that a sample aims at: some fifteen thousand tasks
 AGES = (1, 6, 24, 3 * 24, 7 * 24, 28 * 24)  # hours
 MOST_REVIEWED = 1000
 DAYS = 28
@@ -233,7 +233,11 @@ class Operations:
         return [
             Cost(turn, spent.value, round(kept.value))
             for turn in self.turns
-            if (spent := hours.get(turn.pk)) and spent.value and (kept := rows.get(turn.pk)) and kept.value
+            if (spent := hours.get(turn.pk))
+            and spent.value
+            and (kept := rows.get(turn.pk))
+            and kept.value
+            and kept.value >= 1
         ]
 
 
@@ -266,7 +270,7 @@ SELECT greatest(1, pg_relation_size('annotate_annotationtask') / current_setting
 
 def waiting_read(project: Project, now: datetime) -> list[Waiting]:
     """All that waits, then by kind: exact up to `EXACT` tasks, of more estimated from a sample of pages."""
-    asked = {"project": project.pk, "now": now, "most": EXACT + 1}
+    asked: dict[str, int | float | datetime] = {"project": project.pk, "now": now, "most": EXACT + 1}
     with connection.cursor() as cursor:
         cursor.execute(_STANDING.format(rows=_EXACT), asked)
         exact = [_waiting(row, 1.0) for row in cursor.fetchall()]

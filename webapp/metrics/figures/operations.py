@@ -85,15 +85,11 @@ def agreement_of(operations: Operations) -> Figure | None:
     weeks = operations.weeks
     if not weeks:
         return None
-    points = [
-        Point(
-            f"{week:%d %b}",
-            rate.value,
-            *(rate.ci95 or (None, None)),
-            words=f"{week:%d %b %Y}: {percent(rate.value)}, n {rate.n}",
-        )
-        for week, rate in weeks
-    ]
+    points = []
+    for week, rate in weeks:
+        low, high = rate.ci95 or (None, None)
+        words = f"{week:%d %b %Y}: {percent(rate.value)}, n {rate.n}"
+        points.append(Point(f"{week:%d %b}", rate.value, low, high, words=words))
     week, rate = weeks[-1]
     return Figure(
         key="operations-agreement",

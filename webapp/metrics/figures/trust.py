@@ -26,6 +26,7 @@ POWERED = {  # what is estimated
     "ppi_critic_right": lazy("The critic’s verdicts that are right"),
 }
 MACHINES = {"checker": lazy("checker"), "critic": lazy("critic")}
+DRAWN = 30  # iterations, the newest
 AGREEMENT = {
     "critic_agrees_with_people": lazy("critic"),
     "judge_agrees_with_people": lazy("judge"),
@@ -48,11 +49,11 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
     if value.value is None or said.get("naive") is None or said.get("people") is None:
         return None
     machine, what = str(MACHINES.get(said.get("judge", ""), MACHINES["checker"])), str(POWERED[value.name])
-    naive_ends = said.get("naive_ci") or _wilson(said["naive"], said.get("naive_n") or 0)
-    people_ends = said.get("people_ci") or (None, None)
+    low, high = _wilson(said["naive"], said.get("naive_n") or 0)
+    people_low, people_high = said.get("people_ci") or (None, None)
     rows = [
-        Estimated(_("Naive (%(who)s)") % {"who": machine}, said["naive"], *naive_ends, look="doubtful"),
-        Estimated(_("People alone"), said["people"], *people_ends),
+        Estimated(_("Naive (%(who)s)") % {"who": machine}, said["naive"], low, high, look="doubtful"),
+        Estimated(_("People alone"), said["people"], people_low, people_high),
         Estimated(_("Together (PPI++)"), value.value, value.low, value.high, look="best"),
     ]
     return Figure(
@@ -71,7 +72,7 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
             _row(row, n, value.unit)
             for row, n in zip(rows, (said.get("naive_n"), said.get("people_n"), value.n or None), strict=True)
         ],
-        query=urlencode({"name": value.name, "iteration": number}),
+        query=urlencode({"name": value.name, "iteration": str(number)}),
     )
 
 
@@ -108,7 +109,7 @@ def agreement_figure(project: Project, query: Mapping[str, str]) -> Figure | Non
 def agreement_of(ledger: Ledger) -> Figure | None:
     """How often each says what people say, by iteration; None where nobody was measured."""
     names = [name for name in AGREEMENT if any(_known(r) for r in ledger.readings.get(name, {}).values())]
-    turns = [t for t in ledger.turns if any(_known(ledger.readings[n].get(t.pk)) for n in names)]
+    turns = [t for t in ledger.turns[-DRAWN:] if any(_known(ledger.readings[n].get(t.pk)) for n in names)]
     if not turns:
         return None
     lines = [
