@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -49,6 +51,7 @@ class Row:
     change: Change | None
     against: Turn | None
     spark: Spark | None
+    href: str
     lineage: str
 
     @property
@@ -88,10 +91,11 @@ def groups_shown(
 ) -> list[Group]:
     """Groups in their order. ``at``: this iteration's values; without, the newest of each."""
     shown = []
+    pages = reverse("metrics", args=[project.slug])  # once: to ask for each of a hundred rows takes a while
     for name, names in names_by_group(readings):
         if group and name != group:
             continue
-        rows = [_row(project, turns, n, metric, readings[n], at) for n, metric in names]
+        rows = [_row(project, pages, turns, n, metric, readings[n], at) for n, metric in names]
         if kept := [row for row in rows if row]:
             shown.append(Group(name, kept))
     return shown
@@ -99,6 +103,7 @@ def groups_shown(
 
 def _row(
     project: Project,
+    pages: str,
     turns: Sequence[Turn],
     name: str,
     metric: Metric,
@@ -120,6 +125,7 @@ def _row(
         change=change_of(metric, values[against.pk], reading) if against else None,
         against=against,
         spark=_spark(title, turns, turn, values),
+        href=f"{pages}{quote(name, safe=':')}/",
         lineage=lineage_href(project, name, turn.number),
     )
 

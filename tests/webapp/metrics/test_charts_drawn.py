@@ -73,6 +73,11 @@ def test_a_sparkline_by_hand():
     assert spark.bands == ["73.33,13.0 108.0,4.0 108.0,13.0 73.33,17.5"]
     assert (spark.last_x, spark.last_y, spark.label) == (108.0, 4.0, "so")
     assert sparkline([(None, None, None)]) is None
+    assert sparkline([(0.0, None, None), (1.0, None, None)], 'a "b"').svg == (
+        '<svg class="chart spark" width="112" height="26" viewBox="0 0 112 26" role="img"'
+        ' aria-label="a &quot;b&quot;"><polyline class="series" points="4.0,22.0 108.0,4.0"/>'
+        '<circle class="last" cx="108.0" cy="4.0" r="2.5"/></svg>'
+    )
     assert sparkline([(0.5, None, None)]).last_y == 13  # one value: in the middle
 
 

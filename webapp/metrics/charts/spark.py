@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from webapp.metrics.charts.scale import Scale
 
@@ -25,6 +29,21 @@ class Spark:
     last_y: float
     label: str
 
+    @property
+    def svg(self) -> SafeString:
+        """Drawn here and not by a template: a page has more than a hundred."""
+        return format_html(
+            '<svg class="chart spark" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"'
+            ' aria-label="{label}">{bands}{lines}<circle class="last" cx="{x}" cy="{y}" r="2.5"/></svg>',
+            w=self.width,
+            h=self.height,
+            label=self.label,
+            bands=format_html_join("", '<polygon class="band" points="{}"/>', ((p,) for p in self.bands)),
+            lines=format_html_join("", '<polyline class="series" points="{}"/>', ((p,) for p in self.lines)),
+            x=str(self.last_x),  # a string: numbers would be written as the language does
+            y=str(self.last_y),
+        )
+
 
 def sparkline(
     values: Sequence[Estimate], label: str = "", within: tuple[float, float] | None = None
@@ -39,8 +58,7 @@ def sparkline(
     ends = within or [e for estimate in known for e in estimate if e is not None]
     low, high = min(ends), max(ends)
     y = Scale(low, high, EDGE, HEIGHT - EDGE).y if low < high else lambda _value: HEIGHT / 2
-    step = (WIDTH - 2 * EDGE) / max(len(values) - 1, 1)
-    xs = [round(WIDTH - EDGE - step * (len(values) - 1 - i), 2) for i in range(len(values))]
+    xs = _places(len(values))
     lines, bands = [], []
     last_x, last_y = 0.0, 0.0
     for run in _runs(values):
@@ -53,6 +71,13 @@ def sparkline(
         if len(above) > 1:
             bands.append(_path([*above, *reversed(below)]))
     return Spark(WIDTH, HEIGHT, lines, bands, last_x, last_y, label)
+
+
+@cache
+def _places(n: int) -> tuple[float, ...]:
+    """Where n values stand, the newest at the right."""
+    step = (WIDTH - 2 * EDGE) / max(n - 1, 1)
+    return tuple(round(WIDTH - EDGE - step * (n - 1 - i), 2) for i in range(n))
 
 
 def _runs(values: Sequence[Estimate]) -> Iterator[list[tuple[int, Any]]]:
