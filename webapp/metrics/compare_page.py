@@ -15,7 +15,7 @@ from loop.evaluate.unpaired import mean_of, unpaired_difference
 from webapp.metrics.figures.metric import lineage_href
 from webapp.metrics.metrics_page import TONES, WORDS
 from webapp.metrics.models import PromptFigures
-from webapp.metrics.templatetags.numbers import written, written_difference, written_interval
+from webapp.metrics.templatetags.numbers import written_difference, written_interval
 from webapp.metrics.values import Change, Reading, Turn, change_of, names_by_group, readings_of, title_of
 from webapp.projects.models import Project
 
@@ -129,11 +129,6 @@ class Recipe:
     gains: list[Gain]
     mean: float | None
     ci95: Interval | None
-
-    @property
-    def text(self) -> str:
-        ends = f" ({written_interval(*self.ci95, 'points')})" if self.ci95 else ""
-        return written(self.mean, "points") + ends
 
 
 def recipe_gains(project: Project, name: str, turns: Sequence[Turn]) -> Recipe:
