@@ -9,7 +9,7 @@ from webapp.metrics.charts.scale import Tick, every_nth, ticks_of
 
 LEFT, RIGHT, TOP, BELOW = 6.0, 99.0, 44.0, 26.0
 LABELS = 8
-NAME_X, NAME_Y = 82.0, 14.0  # pixels: four short names side by side fit a phone
+NAME_X, NAME_Y = 86.0, 14.0  # pixels: four short names side by side fit a phone
 MOST_PARTS = 4
 
 
