@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Q, Sum
 
-from loop.evaluate.rates import accuracy
+from loop.evaluate.rates import wilson
 from loop.stages import Stage, Status
 from webapp.annotate.models import DayCount
 from webapp.curate.models import DatasetVersion
@@ -23,9 +24,10 @@ from webapp.registry.comparing import counts_of, pairs_of
 from webapp.registry.models import ModelVersion
 
 LOOKED_AT = 50  # the newest iterations; older ones are on their list
+UNREAD = ("recipe", "counts", "champion__training", "champion__canary", *DatasetVersion.JOINED)
 
 
-@dataclass(slots=True)
+@dataclass
 class Turn:
     """An iteration at a glance. ``before_ends`` and ``after_ends``: the 95 % intervals of the held-out shares
     that its decision is about."""
@@ -37,11 +39,11 @@ class Turn:
     def decision(self) -> Mapping[str, Any]:
         return self.iteration.decision or {}
 
-    @property
+    @cached_property
     def before_ends(self) -> tuple[float, float] | None:
         return _ends(self.decision.get("before"), self.decision.get("n"))
 
-    @property
+    @cached_property
     def after_ends(self) -> tuple[float, float] | None:
         return _ends(self.decision.get("after"), self.decision.get("n"))
 
@@ -100,8 +102,7 @@ class Done:
 
 def turns_of(project: Project) -> list[Turn]:
     """The newest iterations, newest first, with their alarms: two queries."""
-    related = ("champion", "challenger", "dataset_version")
-    rows = project.iterations.select_related(*related).defer("recipe", "counts", *DatasetVersion.JOINED)
+    rows = project.iterations.select_related("champion", "dataset_version").defer(*UNREAD)
     turns = {row.pk: Turn(row) for row in rows.order_by("-number")[:LOOKED_AT]}
     for turn in turns.values():
         turn.iteration.project = project
@@ -116,8 +117,7 @@ def _ends(share: float | None, n: int | None) -> tuple[float, float] | None:
     """Of a share that a decision noted without its interval."""
     if share is None or not n:
         return None
-    right = round(share * n)
-    return accuracy([True] * right + [False] * (n - right)).ci95
+    return wilson(round(share * n), n)
 
 
 def open_turn(turns: Iterable[Turn]) -> Turn | None:
