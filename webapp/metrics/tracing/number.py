@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import Http404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from loop.evaluate.metric import Metric
 from loop.stages import Stage
@@ -15,16 +14,12 @@ from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.metrics.measures import groups, metric_named
 from webapp.metrics.models import MetricValue
+from webapp.metrics.values import title_of
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 
 # Of a decision: what the gate noted of a metric before metrics were rows.
 _DECIDED = {"heldout_gain": "effect", "heldout_after": "after", "heldout_before": "before"}
-_TITLES = {
-    "heldout_gain": lazy("Held-out gain"),
-    "heldout_after": lazy("Held-out accuracy of the challenger"),
-    "heldout_before": lazy("Held-out accuracy of the champion"),
-}
 _OF_PROBES = ("probe", "forg")
 # What a metric was measured on, by the first of these stages that its group measures after.
 _ON = {
@@ -123,12 +118,6 @@ def number_of(iteration: Iteration, name: str) -> Number:
         **known, value=value, low=low, high=high, n=decision.get("n") or 0, p_value=p_value, metric=metric,
         reason="" if value is not None else _("It has not been measured."),
     )  # fmt: skip
-
-
-def title_of(name: str) -> str:
-    metric, source = metric_named(name), name.partition(":")[2]
-    title = metric.title if metric else _TITLES.get(name, name.replace("_", " ").capitalize())
-    return f"{title}, {source.replace('_', ' ')}" if source else str(title)
 
 
 def _unit(name: str, metric: Metric | None, row: MetricValue | None) -> str:

@@ -19,6 +19,7 @@ from webapp.iterations.models import Iteration
 from webapp.iterations.selectors import compared_blindly
 from webapp.metrics.tracing import clicked, examples, number, prompts, upward
 from webapp.metrics.tracing.wanted import Wanted
+from webapp.metrics.values import title_of
 from webapp.projects.access import project_page
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
@@ -63,7 +64,7 @@ def _above(wanted: Wanted) -> list[Crumb]:
     if not (wanted.metric and wanted.iteration):
         return []
     deep = wanted.annotation or wanted.example or wanted.prompt or wanted.response
-    title = f"{number.title_of(wanted.metric)}, {_('iteration {n}').format(n=wanted.iteration)}"
+    title = f"{title_of(wanted.metric)}, {_('iteration {n}').format(n=wanted.iteration)}"
     trail = [(title, wanted.number())] if deep or wanted.show else []
     lists = {"prompts": _("Prompts"), "examples": _("Rows resting on answers"), "answers": _("Answers")}
     if deep and wanted.show in lists:
