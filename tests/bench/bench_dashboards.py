@@ -167,7 +167,7 @@ def measure(page: tuple[str, str, dict[str, str]]) -> dict[str, Any]:
         "ok": reply.status_code == 200 and median <= MOST_MS and queries <= MOST_QUERIES,
     }
     if not figures["ok"]:
-        figures["slowest_sql"] = f"{slowest['time']} s: {slowest['sql'][:300]}"
+        figures["slowest_sql"] = f"{slowest['time']} s: {str(slowest['sql'])[:300]}"
     print(json.dumps(figures), flush=True)
     return figures
 
