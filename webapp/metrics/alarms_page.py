@@ -51,9 +51,9 @@ class AlarmRow:
 def alarms_of(iteration: Iteration, *, told: bool = True) -> list[AlarmRow]:
     """All of an iteration, those nobody dealt with first, bad before warn; one query.
 
-    ``told``: see `_told`.
+    ``told``: see `told_alone`.
     """
-    found = [AlarmRow(a) for a in _told(iteration.alarms.select_related("seen_by"), told).order_by("id")]
+    found = [AlarmRow(a) for a in told_alone(iteration.alarms.select_related("seen_by"), told).order_by("id")]
     return sorted(found, key=lambda row: (row.dealt_with, row.alarm.level != Alarm.Level.BAD))
 
 
@@ -66,13 +66,13 @@ def open_alarms(project: Project, most: int | None = None, *, told: bool = True)
 def open_of(project: Project, *, told: bool = True) -> QuerySet[Alarm]:
     """The alarms of `open_alarms`, with their iterations."""
     rows = project.alarms.filter(seen_at__isnull=True).select_related("iteration")
-    return _told(rows, told).order_by("-iteration__number", "level", "id")  # bad comes before warn
+    return told_alone(rows, told).order_by("-iteration__number", "level", "id")  # bad comes before warn
 
 
 def past_of(project: Project, *, told: bool = True) -> QuerySet[Alarm]:
     """What was dealt with, newest first."""
     rows = project.alarms.filter(seen_at__isnull=False).select_related("iteration", "seen_by")
-    return _told(rows, told).order_by("-iteration__number", "-id")
+    return told_alone(rows, told).order_by("-iteration__number", "-id")
 
 
 OF_OUTCOMES = [
@@ -80,7 +80,7 @@ OF_OUTCOMES = [
 ]
 
 
-def _told(rows: QuerySet[Alarm], told: bool) -> QuerySet[Alarm]:
+def told_alone(rows: QuerySet[Alarm], told: bool) -> QuerySet[Alarm]:
     """Without ``told``, what an alarm says of a challenger that people are comparing blindly is left out:
     that its answers are longer, say, would tell whose they are."""
     return rows if told else rows.exclude(iteration__stage=Stage.PROMOTE.value, key__in=OF_OUTCOMES)

@@ -18,9 +18,12 @@ from rest_framework.response import Response
 from webapp.accounts.models import User
 from webapp.iterations.models import Iteration
 from webapp.metrics import measures
-from webapp.metrics.models import Alarm, MetricValue
+from webapp.metrics.alarms_page import told_alone
+from webapp.metrics.models import MetricValue
 from webapp.metrics.schema import AlarmOut, DefinitionOut, IterationValuesOut, PageOut
-from webapp.projects.models import Project
+from webapp.metrics.values import decided
+from webapp.projects.models import Project, Role
+from webapp.projects.permissions import at_least
 from webapp.projects.selectors import project_for
 
 MOST = 1000  # values of one page
@@ -131,7 +134,9 @@ def iteration(request: Request, slug: str, number: int) -> Response:
 )
 @api_view(["GET"])
 def alarms(request: Request, slug: str) -> Response:
-    rows = Alarm.objects.filter(project=_project(request, slug)).select_related("iteration", "seen_by")
+    project = _project(request, slug)
+    told = at_least(project.my_role, Role.LEAD)
+    rows = told_alone(project.alarms.select_related("iteration", "seen_by"), told)
     if _yes(request, "open"):
         rows = rows.filter(seen_at=None)
     if (number := request.query_params.get("iteration")) is not None:
@@ -156,7 +161,7 @@ def alarms(request: Request, slug: str) -> Response:
 
 def _values(project: Project, request: Request) -> QuerySet[MetricValue]:
     """Values of iterations, narrowed by name and group as asked."""
-    rows = MetricValue.objects.filter(project=project, iteration__isnull=False, model_version=None)
+    rows = decided(MetricValue.objects.filter(project=project, iteration__isnull=False, model_version=None))
     rows = rows.select_related("iteration").only(
         "name", "value", "low", "high", "n", "unit", "version", "created_at", "iteration__number",
         "iteration__arm", *(["detail"] if _yes(request, "detail") else []),

@@ -16,7 +16,8 @@ from webapp.metrics.measures.filter import funnel
 from webapp.metrics.metrics_page import groups_shown
 from webapp.metrics.models import MetricValue
 from webapp.metrics.values import SPAN, Readings, Turn, readings_of, turns_of
-from webapp.projects.models import Project
+from webapp.projects.models import Project, Role
+from webapp.projects.permissions import at_least
 
 HEADLINE = "heldout_after"
 
@@ -28,7 +29,7 @@ def measured_context(project: Project, iteration: Iteration, losses: Losses) -> 
     readings = readings_of(project, turns)
     figures = [f for f in _figures(project, iteration, turns, readings, losses) if f]
     return {
-        "alarms": alarms_of(iteration) if at and at.alarms else [],
+        "alarms": alarms_of(iteration, told=at_least(project.my_role, Role.LEAD)) if at and at.alarms else [],
         "at": at,
         "groups": groups_shown(project, turns, readings, at=at) if at else [],
         "figures": figures,

@@ -17,7 +17,7 @@ from loop.stages import Stage, Status
 from webapp.annotate.models import DayCount
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration
-from webapp.metrics.alarms_page import AlarmRow
+from webapp.metrics.alarms_page import AlarmRow, told_alone
 from webapp.metrics.models import Alarm
 from webapp.projects.models import Project
 from webapp.registry.comparing import counts_of, pairs_of
@@ -100,13 +100,14 @@ class Done:
         return self.seconds / 3600
 
 
-def turns_of(project: Project) -> list[Turn]:
-    """The newest iterations, newest first, with their alarms: two queries."""
+def turns_of(project: Project, *, told: bool = True) -> list[Turn]:
+    """The newest iterations, newest first, with their alarms (``told``: see `told_alone`): two queries."""
     rows = project.iterations.select_related("champion", "dataset_version").defer(*UNREAD)
     turns = {row.pk: Turn(row) for row in rows.order_by("-number")[:LOOKED_AT]}
     for turn in turns.values():
         turn.iteration.project = project
-    alarms = project.alarms.filter(iteration__in=turns).order_by("level", "id")  # bad comes before warn
+    alarms = told_alone(project.alarms.filter(iteration__in=turns), told)
+    alarms = alarms.order_by("level", "id")  # bad comes before warn
     for alarm in alarms.defer("facts"):
         alarm.iteration = turns[alarm.iteration_id].iteration
         turns[alarm.iteration_id].alarms.append(AlarmRow(alarm))

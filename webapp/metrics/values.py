@@ -98,8 +98,8 @@ def _kind(arm: str, stage: str, promote: str | None) -> Kind:
 
 def readings_of(project: Project, turns: Collection[Turn], names: Collection[str] | None = None) -> Readings:
     """Values of these iterations: one query. ``names``: these alone; ``name:*`` stands for every source."""
-    found = MetricValue.objects.filter(
-        project=project, iteration__in=[t.pk for t in turns], model_version=None
+    found = decided(
+        MetricValue.objects.filter(project=project, iteration__in=[t.pk for t in turns], model_version=None)
     )
     if names is not None:
         found = found.filter(named(names))
@@ -108,6 +108,13 @@ def readings_of(project: Project, turns: Collection[Turn], names: Collection[str
     for name, pk, value, low, high, n, unit in rows:
         by_name.setdefault(name, {})[pk] = Reading(value, low, high, n, unit)
     return by_name
+
+
+def decided(values: QuerySet[MetricValue]) -> QuerySet[MetricValue]:
+    """Without what was measured for a decision that is still to be made: while people compare blindly, how
+    long or how right the challenger's answers are would tell whose they are."""
+    names = [m.name for group in groups() if Stage.EVALUATE in group.MEASURES for m in group.METRICS]
+    return values.exclude(iteration__stage=Stage.PROMOTE.value, name__in=names)
 
 
 def named(names: Collection[str]) -> Q:
@@ -121,8 +128,10 @@ def named(names: Collection[str]) -> Q:
 
 def detail_of(project: Project, name: str, number: int) -> MetricValue | None:
     """One value with its detail, by the number of its iteration."""
-    return MetricValue.objects.filter(
-        iteration__project=project, iteration__number=number, name=name, model_version=None
+    return decided(
+        MetricValue.objects.filter(
+            iteration__project=project, iteration__number=number, name=name, model_version=None
+        )
     ).first()
 
 

@@ -16,7 +16,6 @@ from webapp.notices.models import Event
 from webapp.notices.services.writing import notice_add
 from webapp.notices.words import decision_words
 
-
 STALE = timedelta(days=1)  # after an iteration's end: an alarm found then is no news
 
 

@@ -13,6 +13,7 @@ from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.overview import Turn, turns_of
 from webapp.metrics.templatetags.numbers import interval, percent, points
 from webapp.projects.models import Project, Role
+from webapp.projects.permissions import at_least
 
 KEY = "heldout-history"
 LAST = 24  # iterations that are drawn
@@ -20,7 +21,7 @@ NAMED = 3  # alarmed iterations in the title; of more how many
 
 
 def heldout_history(project: Project, query: Mapping[str, str]) -> Figure | None:
-    return history_of(project, turns_of(project))
+    return history_of(project, turns_of(project, told=at_least(project.my_role, Role.LEAD)))
 
 
 def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:

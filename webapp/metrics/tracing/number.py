@@ -14,7 +14,7 @@ from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.metrics.measures import groups, metric_named
 from webapp.metrics.models import MetricValue
-from webapp.metrics.values import title_of
+from webapp.metrics.values import decided, title_of
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 
@@ -94,7 +94,7 @@ def iteration_of(project: Project, number: int | None) -> Iteration:
 def number_of(iteration: Iteration, name: str) -> Number:
     """The value as it was written, or of what the gate noted as the decision has it. One query."""
     metric = metric_named(name)
-    row = MetricValue.objects.filter(iteration=iteration, model_version=None, name=name).first()
+    row = decided(MetricValue.objects.filter(iteration=iteration, model_version=None, name=name)).first()
     decision = iteration.decision or {}
     if metric is None and row is None and name not in _DECIDED:
         raise Http404(_("There is no metric {name}.").format(name=name))

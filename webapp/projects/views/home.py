@@ -55,7 +55,7 @@ def _now(request: SignedInRequest, project: Project, open_one: Iteration | None)
 @require_GET
 def project(request: SignedInRequest, project: Project) -> HttpResponse:
     """The overview: is it better, by how much, what did people do, what needs attention."""
-    turns = overview.turns_of(project)
+    turns = overview.turns_of(project, told=at_least(project.my_role, Role.LEAD))
     now = overview.open_turn(turns)
     context = _now(request, project, now.iteration if now else None)
     splits = selectors.split_sizes(project)
