@@ -27,7 +27,7 @@ def get(client, past):
 
 
 def row_of(html, title):
-    found = re.search(rf"<tr>\s*<th scope=\"row\"><a [^>]*>{title}</a>.*?</tr>", html, re.S)
+    found = re.search(rf"<tr>\s*<th scope=\"row\"><a [^>]*>{title}</a>.*?</tr>", html, re.DOTALL)
     assert found, title
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found.group()))
 

@@ -59,8 +59,7 @@ def test_three_estimates_of_one_rate():
     past = ledger_make()
     figure = powered_figure(past.project, {"name": "ppi_right", "iteration": "6"})
     assert (
-        figure.title
-        == "Samples that are right: 55.0\u202f%; the checker alone flatters, it says 62.0\u202f%"
+        figure.title == "Samples that are right: 55.0\u202f%; the checker alone flatters, it says 62.0\u202f%"
     )
     assert [row[0].text for row in figure.rows] == ["Naive (checker)", "People alone", "Together (PPI++)"]
     assert [cell.raw for cell in figure.rows[1][1:]] == [0.53, 0.44, 0.62, 120]
