@@ -12,7 +12,7 @@ WHETSTONE_URL             where people reach this server: https://whetstone.exam
 EMAIL_URL                 the mail server: smtp+tls://user:password@host:587 (default: mail goes to the log)
 EMAIL_FROM                the sender of notices
 WHETSTONE_METRICS_TOKEN   what Prometheus may also read /metrics with, beside API tokens of the staff
-WHETSTONE_TRACKER         trackio, mlflow or wandb: where finished iterations' metrics are sent (default: none);
+WHETSTONE_TRACKER         trackio, mlflow or wandb: where finished iterations' metrics go (default: none);
                           docs/dashboards.md says how each is told its server
 WHETSTONE_WEBHOOK_HTTP    1 to let webhooks use http:// as well as https://
 WHETSTONE_WEBHOOK_PRIVATE 1 to let webhooks reach machines of a private network
