@@ -93,7 +93,7 @@ def attention_of(
         found += [*_machines(project, turns, standing), *_people(project, standing)]
     now = open_turn(turns)
     if now and now.iteration.status == Status.WAITING.value and waiting:
-        found.append(Item("info", waiting, _iteration(project, now), _("Look")))
+        found.append(Item("info", waiting, _iteration(project, now), _("Look at it")))
     return sorted(found, key=lambda item: ("bad", "warn", "info").index(item.level))
 
 
@@ -123,12 +123,12 @@ def _machines(project: Project, turns: Sequence[Turn], standing: Standing) -> It
     place = _iteration(project, now) if now else reverse("runs", args=[project.slug])
     for queue in standing.unserved:
         title = _("Nobody serves the queue “{queue}”").format(queue=queue)
-        yield Item("bad", title, place, _("Look"), _("Units wait there and no worker takes them: start one."))
+        yield Item("bad", title, place, _("Look at it"), _("Units wait there and no worker takes them: start one."))
     if standing.stuck:
         title = ngettext("%(n)s unit is stuck", "%(n)s units are stuck", standing.stuck) % {
             "n": standing.stuck
         }
-        yield Item("bad", title, place, _("Look"), _("The lease ran out and no worker took it up."))
+        yield Item("bad", title, place, _("Look at it"), _("The lease ran out and no worker took it up."))
 
 
 def _people(project: Project, standing: Standing) -> Iterator[Item]:

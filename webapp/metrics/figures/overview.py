@@ -36,14 +36,14 @@ def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:
         key=KEY,
         title=_title(measured),
         caption=_(
-            "Held-out accuracy by iteration, 95 % intervals: ● promoted, ○ held, ▲ alarm (hollow: held), "
+            "Held-out accuracy by iteration with its interval (95 %): ● promoted, ○ held, ▲ alarm (hollow: held), "
             "□ base or control arm; the line runs through the champions."
         ),
         template="metrics/drawings/history.html",
         chart=history(stops),
         head=[
             _("Iteration"), _("Recipe"), _("Held-out before"), _("After"), _("95 %"), _("Change, points"),
-            _("95 % of the change"), _("Decision"), _("Alarms"),
+            _("Change (95 %)"), _("Decision"), _("Alarms"),
         ],
         rows=[_row(project, t) for t in measured],
     )  # fmt: skip
