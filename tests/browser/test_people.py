@@ -105,6 +105,7 @@ def test_searching_by_keyboard(page, live_server, project, lead):
     page.keyboard.press("t")
     expect(page).to_have_url(re.compile("/tasks/$"))
     expect(page.locator(".tasks-table tbody tr")).to_have_count(12)
+    page.wait_for_load_state()  # the rows are there before the scripts that read the keys
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type('"plums 7"')

@@ -66,6 +66,8 @@ def test_a_real_scorer_picks_among_real_samples(llama, tmp_path, settings):
     assert [e.n for e in scorer.evaluations.all()] == [3, 3]
     scorer.refresh_from_db()
     assert scorer.canary["kind"] == "rewards"
+    measured = unit_claim(queue="light")  # what was evaluated is measured before anybody decides
+    tasks.work(measured.pk, measured.token, measured.kind)
     iteration.refresh_from_db()
     assert iteration.status == "done"  # the last unit's completion moved it on
     assert iteration.decision["reasons"]
