@@ -29,6 +29,10 @@ class Stopped(Exception):
     """The iteration was paused or cancelled, or this worker is to end: give the unit back."""
 
 
+class Postponed(Exception):
+    """Nothing is wrong with the unit, but it cannot be done now: its lease runs out, and it is taken again."""
+
+
 def patiently(write: Callable[[], T], *, seconds: float = 90, pause: float = 0.5) -> T:
     """Run a database call, again and again while the database cannot be reached.
 

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from webapp.iterations.services import LeaseLost, unit_claim, unit_fail, unit_release
 from workers import beat, leaving, waiting, warm
-from workers.lease import DATABASE_GONE, Lease, Stopped, patiently
+from workers.lease import DATABASE_GONE, Lease, Postponed, Stopped, patiently
 
 log = structlog.get_logger()
 
@@ -49,6 +49,8 @@ def work(unit_id: int, token: Any, kind: str) -> None:
             beat.counts.add(done=1)
         except Stopped:
             patiently(lambda: unit_release(unit_id=unit_id, token=token))
+        except Postponed as why:
+            log.warning("postponed", why=str(why))
         except LeaseLost as lost:
             log.warning("results dropped", why=str(lost))
         except DATABASE_GONE:

@@ -2,29 +2,78 @@
 
 The packages are optional and imported when used. Which server, and with what key, each reads from its own
 environment variables (docs/dashboards.md). A repeat after a crash between sending and noting it is ignored by
-MLflow; the others then show the same point twice.
+MLflow; the others then show the same point twice. The clients wait as long as they please and start threads and
+helpers, so they run in a process of their own: ``python -m workers.tracking TRACKER``, the iteration on stdin.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from webapp.metrics.selectors import Tracked
+from webapp.metrics.tracked import Tracked
 
 WHERE = "whetstone"  # the project or experiment, at the tracker
 AT_ONCE = 500  # MLflow takes 1000 metrics in one request
 LONGEST = 5000  # characters of an MLflow tag
+LIMIT = 60  # seconds: the worker has other things to do
+MISSING = 3  # exit code for `TrackerMissing`
+ROOT = Path(__file__).parents[1]
 
 
 class TrackerMissing(Exception):
     """Nothing that trying again would mend; the message says what to do."""
 
 
+class TrackerAway(Exception):
+    """It could not be told this time; the message is its client's."""
+
+
+def tell(tracker: str, iteration: Tracked, *, seconds: float = LIMIT) -> None:
+    """`send` in a process group of its own, which is ended after so long.
+
+    Raises:
+        TrackerMissing: see `send`.
+        TrackerAway: the client failed, or was not done in time.
+    """
+    message = json.dumps(asdict(iteration), default=datetime.isoformat).encode()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers.tracking", tracker],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            process.communicate(message, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise TrackerAway(f"not done in {seconds:g} seconds") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    if process.returncode:
+        why = lines[-1] if lines else f"code {process.returncode}"
+        raise TrackerMissing(why) if process.returncode == MISSING else TrackerAway(why)
+
+
 def send(tracker: str, iteration: Tracked) -> None:
-    """Send it.
+    """Send it from here.
 
     Raises:
         TrackerMissing: no tracker is called so, or its package is not installed.
@@ -92,3 +141,22 @@ TRACKERS: dict[str, Callable[[Any, Tracked], None]] = {
     "mlflow": _mlflow,
     "wandb": _wandb,
 }
+
+
+def main() -> int:
+    """Send what stdin says; why it could not be is the last line on stderr."""
+    signal.alarm(LIMIT)  # ends this process also where the worker that waits for it was killed
+    told = json.load(sys.stdin)
+    try:
+        send(sys.argv[1], Tracked(**told | {"at": datetime.fromisoformat(told["at"])}))
+    except TrackerMissing as missing:
+        print(" ".join(str(missing).split()), file=sys.stderr)
+        return MISSING
+    except Exception as error:  # whatever a client raises
+        print(f"{type(error).__name__}:", " ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,8 +16,10 @@ from webapp.iterations.services import unit_claim
 from webapp.iterations.services.measures import measuring_plan
 from webapp.metrics.models import MetricValue
 from webapp.metrics.selectors import tracked
+from workers import beat
+from workers.stages import track
 from workers.tasks import work
-from workers.tracking import TrackerMissing, send
+from workers.tracking import TrackerAway, TrackerMissing, send, tell
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +143,42 @@ def test_what_cannot_be_used_is_said(iteration, monkeypatch, name, why):
         send(name, tracked(iteration.pk))
 
 
+@pytest.fixture
+def client(tmp_path, monkeypatch):
+    """A package called trackio, whose ``init`` has this body."""
+
+    def made(body):
+        (tmp_path / "trackio.py").write_text(f"import pathlib\ndef init(**told): {body}")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return made
+
+
+def test_the_client_runs_in_a_process_of_its_own(iteration, client, tmp_path):
+    client(f"pathlib.Path({str(tmp_path / 'told')!r}).write_text(repr(told)); raise SystemExit")
+    tell("trackio", told := tracked(iteration.pk))
+    assert repr(told.facts) in (tmp_path / "told").read_text()
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds", "why"),
+    [
+        ("raise ConnectionError('nobody\\nanswers')", 60, "^ConnectionError: nobody answers$"),
+        ("import threading; threading.Event().wait()", 0.3, r"^not done in 0\.3 seconds$"),
+    ],
+    ids=["fails", "waits without end"],
+)
+def test_what_a_client_does_comes_back_as_a_sentence(iteration, client, body, seconds, why):
+    client(body)
+    with pytest.raises(TrackerAway, match=why):
+        tell("trackio", tracked(iteration.pk), seconds=seconds)
+
+
+def test_a_missing_package_is_said_from_there_too(iteration):
+    with pytest.raises(TrackerMissing, match="it may be trackio, mlflow, wandb"):
+        tell("tensorboard", tracked(iteration.pk))
+
+
 def measured(*iterations):
     """Workers measure what is planned."""
     with fake.groups():
@@ -181,7 +219,13 @@ class TestTheUnit:
         self.run = Recorder()
         self.module = Recorder(init=self.run)
         monkeypatch.setitem(sys.modules, "trackio", self.module)
-        self.patch = monkeypatch
+        monkeypatch.setattr(track, "tell", self.tell)
+
+    def tell(self, name, told):
+        try:
+            send(name, told)
+        except ConnectionError as error:
+            raise TrackerAway(str(error)) from error
 
     def attempt(self):
         WorkUnit.objects.filter(state="running").update(leased_until=timezone.now() - timedelta(seconds=1))
@@ -208,12 +252,13 @@ class TestTheUnit:
             project=iteration.project, kind="track", stage="done", queue="light", ordinal=1,
             payload={"iteration_id": iteration.pk},
         )  # fmt: skip
+        done = beat.counts.done
         unit = self.attempt()
-        assert unit.state == "running"
-        assert unit.message == "will be sent again: ConnectionError: nobody answers"
+        assert (unit.state, beat.counts.done) == ("running", done)
+        assert unit.message == "will be sent again: nobody answers"
         for _ in range(5):
             unit = self.attempt()
-        assert (unit.state, unit.error) == ("failed", "ConnectionError: nobody answers")
+        assert (unit.state, unit.error) == ("failed", "TrackerAway: nobody answers")
         iteration.refresh_from_db()
         assert iteration.status == "done"
         measuring_plan(iteration=iteration, stage=Stage.PROMOTE)

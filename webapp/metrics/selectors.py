@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from webapp.iterations.models import Iteration
 from webapp.metrics.models import MetricValue
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """What a tracker is told of a finished iteration.
-
-    ``values``: by name, ``metric`` or ``metric/source``; the ends of intervals as ``metric_low`` and so on.
-    ``facts``: recipe and decision of this and all earlier iterations of its arm, by ``iteration_N``.
-    """
-
-    run: str
-    number: int
-    at: datetime
-    values: Mapping[str, float]
-    facts: Mapping[str, Mapping[str, Any]]
-
-    @property
-    def own(self) -> Mapping[str, Any]:
-        return self.facts[f"iteration_{self.number}"]
+from webapp.metrics.tracked import Tracked
 
 
 def tracked(iteration_id: int) -> Tracked | None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from django.conf import settings
 
 from webapp.iterations.services import unit_completion, unit_heartbeat
 from webapp.metrics.selectors import tracked
-from workers.lease import DATABASE_GONE, Lease, patiently
-from workers.tracking import TrackerMissing, send
+from workers.lease import Lease, Postponed, patiently
+from workers.tracking import TrackerAway, tell
 
-log = structlog.get_logger()
 TRIES = 5  # one fewer than a unit has attempts: the last one's error is what is kept
 
 
@@ -21,17 +19,13 @@ def run(unit: Any, lease: Lease) -> None:
     iteration = tracked(unit.payload["iteration_id"])
     if iteration is not None and settings.TRACKER:
         try:
-            send(settings.TRACKER, iteration)
-        except (TrackerMissing, *DATABASE_GONE):
-            raise
-        except Exception as error:
+            tell(settings.TRACKER, iteration)
+        except TrackerAway as away:
             if unit.attempt > TRIES:
                 raise
-            # Nothing is completed: the lease runs out, and the unit is taken again.
-            log.warning("the tracker could not be told", tracker=settings.TRACKER, error=str(error))
-            message = f"will be sent again: {type(error).__name__}: {error}"[:200]
+            message = f"will be sent again: {away}"[:200]
             patiently(lambda: unit_heartbeat(unit_id=unit.pk, token=unit.token, message=message))
-            return
+            raise Postponed(message) from away
 
     def write() -> None:
         with unit_completion(unit_id=unit.pk, token=unit.token) as held:

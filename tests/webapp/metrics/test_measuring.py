@@ -149,10 +149,12 @@ def test_a_repeat_replaces_values_and_only_those_asked_for():
 
 
 @pytest.mark.parametrize("status", ["done", "failed"])
-def test_an_iteration_that_ended_is_measured_after_all_other_work(status):
+def test_an_iteration_that_ended_is_measured_after_all_other_work_and_trackers_are_told_last(status):
+    project = make.project_make()
+    last = WorkUnit.objects.create(project=project, kind="track", stage="done", queue="light")
     late = planned(status=status)
     urgent = planned(status="running")
-    assert [claimed().pk, claimed().pk] == [urgent.pk, late.pk]
+    assert [claimed().pk, claimed().pk, claimed().pk] == [urgent.pk, late.pk, last.pk]
     assert claimed() is None
 
 

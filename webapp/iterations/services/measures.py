@@ -13,6 +13,7 @@ from webapp import broker
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 
 KIND = "measure"
+TRACK = "track"  # telling a tracker what was measured: see webapp/metrics/services/tracking.py
 MEASURED = (Stage.GENERATE, Stage.ANNOTATE, Stage.CURATE, Stage.FINETUNE, Stage.EVALUATE, Stage.PROMOTE)
 
 

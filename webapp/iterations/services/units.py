@@ -24,6 +24,7 @@ from webapp import broker
 from webapp.events import notify
 from webapp.iterations.models import Iteration, Queue, RunPoint, WorkUnit
 from webapp.iterations.services.measures import KIND as MEASURE
+from webapp.iterations.services.measures import TRACK
 from webapp.iterations.signals import failed
 from webapp.projects.models import Project
 
@@ -35,10 +36,12 @@ REANNOUNCE_AFTER = timedelta(seconds=10)
 State = WorkUnit.State
 ENDED = [s.value for s in (Status.DONE, Status.FAILED, Status.CANCELLED)]
 # A unit of a paused, failed or finished iteration rests, and one that a person paused. Only what is to be
-# measured of an iteration that is over, or failed, is measured all the same: after everything else.
-_AT_WORK = (Q(iteration__status__in=OPEN) | Q(iteration=None)) & Q(held=False)
+# measured of an iteration that is over, or failed, is measured all the same: after everything else. A tracker
+# is told last of all: nobody here waits for it.
+_AT_WORK = (Q(iteration__status__in=OPEN) | Q(iteration=None)) & ~Q(kind=TRACK) & Q(held=False)
 _AFTERWARDS = Q(kind=MEASURE, iteration__status__in=ENDED, held=False)
-CLAIMABLE = _AT_WORK | _AFTERWARDS
+_LAST = Q(kind=TRACK, held=False)
+CLAIMABLE = _AT_WORK | _AFTERWARDS | _LAST
 
 
 class LeaseLost(Exception):
@@ -119,7 +122,8 @@ def unit_claim(*, queue: str) -> WorkUnit | None:
     now = timezone.now()
     while True:
         with transaction.atomic():
-            unit = _next(queue, _AT_WORK) or (_next(queue, _AFTERWARDS) if queue == Queue.LIGHT else None)
+            turns = (_AT_WORK, _AFTERWARDS, _LAST) if queue == Queue.LIGHT else (_AT_WORK,)
+            unit = next(filter(None, (_next(queue, which) for which in turns)), None)
             if unit is None:
                 return None
             if unit.attempt >= MAX_ATTEMPTS:

@@ -13,8 +13,8 @@ from loop.stages import Stage, Status
 from webapp import broker
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 from webapp.iterations.services.measures import KIND as MEASURE
+from webapp.iterations.services.measures import TRACK
 
-KIND = "track"
 State = WorkUnit.State
 
 
@@ -34,7 +34,7 @@ def tracking_plan(*, measured: WorkUnit) -> bool:
     unit, made = WorkUnit.objects.get_or_create(
         project_id=project_id,
         iteration=None,
-        kind=KIND,
+        kind=TRACK,
         ordinal=iteration.number,
         defaults=fresh
         | {"stage": Stage.DONE.value, "queue": Queue.LIGHT, "payload": {"iteration_id": iteration.pk}},
