@@ -85,13 +85,19 @@ def _judge_flips(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
 
 
 def _judge_bias(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
-    found = [
-        (name, said, seen) for name, said in _BIASES.items() if (seen := now[name]) and above(seen, limit)
-    ]
-    if not found:
-        return None
-    told = "; ".join(f"{said} in {share(value)} of the pairs" for _, said, value in found)
-    return Fired(found[0][0], f"The judge prefers {told}.")
+    excess = now["judge_length_excess"]
+    found = {
+        name: f"{said} in {share(seen)} of the pairs, where a half is no bias"
+        for name, said in _BIASES.items()
+        if (seen := now[name]) and (above(seen, limit) or below(seen, 1 - limit))
+        if not (excess and name == "judge_length_bias")  # people's own taste for length is no bias
+    }
+    if excess and (above(excess, limit - 0.5) or below(excess, 0.5 - limit)):
+        found["judge_length_excess"] = (
+            "another length than people, who compared the same pairs: the longer one wins by"
+            f" {points(excess)}"
+        )
+    return Fired(next(iter(found)), f"The judge prefers {'; '.join(found.values())}.") if found else None
 
 
 _BIASES = {"judge_first_bias": "what stands first", "judge_length_bias": "the longer response"}
@@ -197,15 +203,17 @@ RULES = (
         key="judge_bias",
         title="Judge is biased",
         level="warn",
-        reads=("judge_first_bias", "judge_length_bias"),
+        reads=("judge_first_bias", "judge_length_bias", "judge_length_excess"),
         stage=Stage.ANNOTATE,
-        formula="Share of pairs in which the judge prefers what stands first, or the longer response,"
-        " above the limit.",
-        source="arXiv:2407.19594",
+        formula="Share of pairs in which the judge prefers what stands first, or the longer response, above"
+        " the limit or below 1 - the limit. For length, where people decided the same pairs: the judge's"
+        " share minus theirs is further from 0 than the limit from a half.",
+        source="arXiv:2306.05685",
         what_to_do="Stop training the judge on its own words. Swap the sides, compare responses of like"
         " length, and add people's preferences.",
         decide=_judge_bias,
         limit=0.65,
+        span=(0.5, 1.0),
     ),
     Rule(
         key="self_preference",
@@ -213,8 +221,8 @@ RULES = (
         level="warn",
         reads=("judge_self_preference",),
         stage=Stage.ANNOTATE,
-        formula="Of pairs that people find equal, the share in which the judge prefers its own model's"
-        " response is above the limit, and higher than before.",
+        formula="Of pairs that people find equal, the share of its own model's response over both orders,"
+        " (P_fwd + P_bwd) / 2, is above the limit, and higher than in the iteration that had it before.",
         source="arXiv:2404.13076",
         what_to_do="Let another model or people judge; do not let this judge accept its own model's"
         " responses.",

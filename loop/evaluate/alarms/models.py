@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, change, not_above
+from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, change, no_gain
 from loop.evaluate.alarms.wording import number, percent, points
 from loop.stages import Stage
 
@@ -69,15 +69,18 @@ def _collapses_at_once(now: Turn) -> Fired | None:
     )
 
 
+START = "champion_distinct_2"  # of the first iteration that has it: what the project started from
+
+
 def _collapses_slowly(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
-    """Two in a row without a sure gain, far less varied than what the first iteration started from."""
-    start = next((v for turn in history if (v := turn["champion_distinct_2"])), None)
+    """Two in a row without a gain, far less varied than what the first iteration started from."""
+    start = next((v for turn in history if (v := turn[START])), None)
     last = history[-1] if history else None
     if start is None or start.value is None or last is None:
         return None
     least = limit * start.value
     for turn in (last, now):
-        if not (below(turn["challenger_distinct_2"], least) and not_above(turn["heldout_gain"], 0.0)):
+        if not (below(turn["challenger_distinct_2"], least) and no_gain(turn["heldout_gain"])):
             return None
     seen = now["challenger_distinct_2"]
     assert seen is not None
@@ -98,7 +101,7 @@ PAYS = 0.5  # a score whose correlation with length is surely above this pays fo
 
 def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     longer, gain = now["tokens_ratio"], now["heldout_gain"]
-    if longer and gain and above(longer, limit) and not_above(gain, 0.0):
+    if longer and gain and above(longer, limit) and no_gain(gain):
         return Fired(
             "tokens_ratio",
             f"The challenger's answers are {number(longer)} times as long as the champion's, without being"
@@ -110,7 +113,7 @@ def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
 def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
     longer, gain = now["kept_tokens_ratio"], now["kept_gain"]
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
-    if longer is None or gain is None or not (not_above(gain, 0.0) and not_above(chosen, 0.0)):
+    if longer is None or gain is None or not (no_gain(gain) and no_gain(chosen)):
         return None
     kept = f"what was kept is {number(longer)} times as long as what was sampled, without being right more"
     kept += f" often: {points(gain)}."
@@ -166,7 +169,7 @@ def _forgetting(now: Turn, history: Sequence[Turn], limit: float) -> Fired | Non
 
 def _chosen_falls(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     fall, gain = now.raw("chosen_logprob_change"), now["heldout_gain"]
-    if fall is None or gain is None or not fall < -limit or not not_above(gain, 0.0):
+    if fall is None or gain is None or not fall < -limit or not no_gain(gain):
         return None
     return Fired(
         "chosen_logprob_change",
@@ -185,8 +188,8 @@ RULES = (
         stage=Stage.EVALUATE,
         formula="Held-out falls, and distinct-2 falls by more than a tenth of the champion's, or repeated"
         " 4-grams or unreadable answers rise by more than a point; or, twice in a row without a gain on"
-        " held-out, the challenger's distinct-2 is below the limit, as a share of the distinct-2 of the"
-        " first iteration's champion.",
+        " held-out (0 or less, or surely below 2 points), the challenger's distinct-2 is below the limit, as"
+        " a share of the distinct-2 of the first iteration's champion.",
         source="arXiv:2404.02305",
         what_to_do="Keep the champion. Look at what the model was trained on: put a filter in front of it"
         " (a checker, a vote, people), lower the learning rate, or replay rows that people accepted.",
@@ -203,7 +206,7 @@ RULES = (
         formula="Kept samples are longer than all samples by more than the limit, or at all where the score"
         " of what accepts follows length (correlation above 0.5), and they are not right more often; or the"
         " challenger's answers are longer than the champion's by more than the limit and held-out does not"
-        " gain.",
+        " gain. No gain: 0 or less, or surely below 2 points.",
         source="arXiv:2310.03716",
         what_to_do="Read a few of the longest kept samples beside short ones. If the extra length says"
         " nothing, let a checker or people accept instead, or take the reward per token; set"
@@ -265,7 +268,7 @@ RULES = (
         reads=("chosen_logprob_change", "heldout_gain"),
         stage=Stage.EVALUATE,
         formula="log pi(chosen) fell during preference training by more than the limit, and held-out does"
-        " not gain.",
+        " not gain (0 or less, or surely below 2 points).",
         source="arXiv:2305.18290",
         what_to_do="Add a likelihood term (finetune.sft_weight), raise finetune.beta or lower the learning"
         " rate.",

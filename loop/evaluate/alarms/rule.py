@@ -1,7 +1,8 @@
 """What an alarm rule is, and when a figure is surely on one side of a limit.
 
-An alarm must be believable: a figure counts only when it rests on `ENOUGH` prompts (or whatever it counts)
-and its whole 95 % interval lies beyond the limit. What was not measured is never a reason.
+An alarm must be believable: a figure counts only when it rests on `ENOUGH` prompts (or whatever it counts,
+of so many prompts that it has an interval: see `loop.evaluate.estimates`) and its whole 95 % interval lies
+beyond the limit. What was not measured is never a reason.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Level = Literal["warn", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A measured value. ``low`` and ``high``: its 95 % interval, where it has one."""
+    """A measured value. ``low`` and ``high``: its 95 % interval; without one it is evidence of nothing."""
 
     value: float | None
     low: float | None = None
@@ -29,7 +30,7 @@ class Seen:
 
     @property
     def enough(self) -> bool:
-        return self.value is not None and self.n >= ENOUGH
+        return None not in (self.value, self.low, self.high) and self.n >= ENOUGH
 
     def __neg__(self) -> Seen:
         value, low, high = (None if x is None else -x for x in (self.value, self.high, self.low))
@@ -52,7 +53,7 @@ class Turn:
     control: bool = False
 
     def __getitem__(self, name: str) -> Seen | None:
-        """The value of this name, if it was measured and rests on enough."""
+        """The value of this name, if it was measured, has an interval and rests on enough."""
         seen = self.values.get(name)
         return seen if seen is not None and seen.enough else None
 
@@ -94,11 +95,8 @@ class Rule:
 
 
 def above(seen: Seen | None, limit: float) -> bool:
-    """Surely above: the whole interval is, or without one the value."""
-    if seen is None or not seen.enough:
-        return False
-    low = seen.value if seen.low is None else seen.low
-    return low is not None and low > limit
+    """Surely above: the whole interval is."""
+    return seen is not None and seen.enough and seen.low is not None and seen.low > limit
 
 
 def below(seen: Seen | None, limit: float) -> bool:
@@ -106,9 +104,12 @@ def below(seen: Seen | None, limit: float) -> bool:
     return seen is not None and above(-seen, -limit)
 
 
-def not_above(seen: Seen | None, limit: float) -> bool:
-    """Measured well enough, and not surely above."""
-    return seen is not None and seen.enough and not above(seen, limit)
+NO_GAIN = 0.02  # a gain that is surely smaller is as good as none
+
+
+def no_gain(seen: Seen | None) -> bool:
+    """Measured well enough, and no gain to speak of: none at all, or surely a smaller one than `NO_GAIN`."""
+    return seen is not None and (below(seen, NO_GAIN) or (seen.enough and (seen.value or 0.0) <= 0.0))
 
 
 def change(before: Seen | None, after: Seen | None) -> Seen | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.evaluate.alarms import RULES, Seen
-from loop.evaluate.alarms.rule import above, below, change, not_above
+from loop.evaluate.alarms.rule import above, below, change, no_gain
 from tests.loop.evaluate.alarming import text, turn
 
 KEYS = {
@@ -51,11 +51,12 @@ def test_without_an_interval_the_value_counts_and_few_never_do():
     assert not above(Seen(1.0, 1.0, 1.0, 29), 0.2)  # all of a few: a bootstrap without width
 
 
-def test_not_surely_above_is_a_finding_only_when_measured():
-    assert not_above(Seen(0.1, -0.1, 0.3, 100), 0.0)
-    assert not not_above(Seen(0.2, 0.1, 0.3, 100), 0.0)
-    assert not not_above(Seen(0.1, -0.1, 0.3, 10), 0.0)
-    assert not not_above(None, 0.0)
+def test_no_gain_is_a_finding_only_when_measured():
+    assert no_gain(Seen(-0.1, -0.3, 0.1, 100))
+    assert no_gain(Seen(0.01, -0.01, 0.019, 100))
+    assert not no_gain(Seen(0.1, -0.1, 0.3, 100))
+    assert not no_gain(Seen(-0.1, -0.3, 0.1, 10))
+    assert not no_gain(None)
 
 
 def test_the_change_of_two_independent_estimates_by_hand():

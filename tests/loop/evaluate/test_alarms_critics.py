@@ -54,6 +54,26 @@ def test_a_judge_that_minds_the_place_or_the_length(key, name, limit):
     assert text(key, turn(**{name: (limit + 0.1, limit, limit + 0.2)})) is None
 
 
+@pytest.mark.parametrize("name", ["judge_first_bias", "judge_length_bias"])
+def test_a_bias_has_two_sides(name):
+    assert "10.0 % (95 % 5.0 to 34.0) of the pairs, where a half is no bias" in text(
+        "judge_bias", turn(**{name: (0.1, 0.05, 0.34)})
+    )
+    assert text("judge_bias", turn(**{name: (0.1, 0.05, 0.35)})) is None
+    assert text("judge_bias", turn(**{name: (0.1, 0.05, 0.34)}), limit=0.7) is None  # 30 % is its other side
+
+
+def test_a_taste_for_length_that_people_share_is_no_bias():
+    """The limit of 65 % lies 15 points from a half: so may the judge from people."""
+    longer = {"judge_length_bias": (0.8, 0.7, 0.9)}
+    assert text("judge_bias", turn(**longer, judge_length_excess=(0.1, 0.02, 0.2))) is None
+    assert metric("judge_bias", turn(judge_length_excess=(0.2, 0.151, 0.3))) == "judge_length_excess"
+    assert metric("judge_bias", turn(judge_length_excess=(-0.2, -0.3, -0.151))) == "judge_length_excess"
+    assert text("judge_bias", turn(judge_length_excess=(0.2, 0.149, 0.3))) is None
+    few = (0.1, 0.02, 0.2, 29)  # people say too little of it
+    assert metric("judge_bias", turn(**longer, judge_length_excess=few)) == "judge_length_bias"
+
+
 def test_a_judge_that_prefers_its_own_more_and_more():
     own = {"judge_self_preference": (0.7, 0.6, 0.8)}
     before = turn(judge_self_preference=(0.6, 0.5, 0.7))

@@ -4,7 +4,8 @@ import pytest
 
 from tests.loop.evaluate.alarming import metric, text, turn
 
-GAIN, FLAT, FALL = (0.05, 0.02, 0.08), (0.01, -0.02, 0.04), (-0.1, -0.14, -0.06)
+GAIN, FLAT, FALL = (0.05, 0.02, 0.08), (0.0, -0.03, 0.03), (-0.1, -0.14, -0.06)
+LIKELY = (0.08, -0.001, 0.16)  # a gain that only chance could deny
 
 
 # ---- collapse
@@ -71,6 +72,25 @@ def test_longer_answers_that_are_not_righter():
     assert text("length_hacking", turn(tokens_ratio=longer, heldout_gain=GAIN)) is None
     assert text("length_hacking", turn(tokens_ratio=(1.25, 1.2, 1.3), heldout_gain=FLAT)) is None
     assert text("length_hacking", turn(tokens_ratio=longer)) is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "none"),
+    [
+        (FALL, True),
+        (FLAT, True),
+        (LIKELY, False),
+        ((0.01, -0.001, 0.019), True),  # surely too small to matter
+        ((0.01, -0.001, 0.02), False),
+    ],
+)
+def test_without_a_gain_is_known_not_only_not_unknown(gain, none):
+    longer = (1.4, 1.3, 1.5)
+    assert bool(text("length_hacking", turn(tokens_ratio=longer, heldout_gain=gain))) is none
+    assert bool(text("length_hacking", turn(kept_tokens_ratio=longer, kept_gain=gain))) is none
+    assert (
+        bool(text("chosen_falls", turn(heldout_gain=gain, chosen_logprob_change=(-1.5, None, None)))) is none
+    )
 
 
 def test_keeping_the_longer_ones_that_are_not_righter():

@@ -105,5 +105,12 @@ def test_what_it_cost(iteration):
     assert found["machine_seconds"].value == pytest.approx(120)
     assert found["machine_seconds"].detail == {"stages": {"generate": 60.0, "finetune": 60.0}}
     assert found["seconds_per_accepted"].value == pytest.approx(5)
-    assert (found["failed_prompts"].value, found["failed_prompts"].n) == (0.01, 100)
-    assert found["failed_prompts"].ci95[1] == pytest.approx(0.0545, abs=1e-3)
+
+
+def test_failed_prompts_are_known_once_it_has_sampled(iteration):
+    assert measured(iteration, Stage.GENERATE, "Compute") == {}
+    unit(iteration, "generate", "generate", 30, failed_prompts=1)
+    unit(iteration, "generate", "generate", 30, n=1)
+    found = measured(iteration, Stage.GENERATE, "Compute")["failed_prompts"]
+    assert (found.value, found.n) == (0.01, 100)
+    assert found.ci95[1] == pytest.approx(0.0545, abs=1e-3)

@@ -59,6 +59,8 @@ def test_a_scorers_choice_between_what_people_compared(iteration):
     assert agrees.detail == {"judge": "reward", "judges": ["reward"]}
     bias = found["judge_length_bias"]
     assert (bias.value, bias.detail["people"], bias.detail["people_n"]) == (0.5, 0, 2)
+    # The longer wins once of two by its word, and never by people's, who decided both.
+    assert (found["judge_length_excess"].value, found["judge_length_excess"].n) == (0.5, 2)
     assert not {"judge_flips", "judge_first_bias"} & set(found)  # it saw them one by one
 
 
@@ -76,11 +78,26 @@ def test_the_models_own_comparisons_in_both_orders(iteration):
 
 
 def test_self_preference_on_pairs_that_people_find_equal(iteration):
-    pair(iteration, "equal", scores=(0.9, 0.1), own=0)
-    pair(iteration, "equal", scores=(0.9, 0.1), own=1)
-    pair(iteration, 0, scores=(0.9, 0.1), own=0)
+    """Its own wins in both orders, in one of two, and, with a tie, in one and a half of two."""
+    said = (
+        ("equal", 0, 0, 1),
+        ("equal", 1, 0, 0),
+        ("equal", 0, 0, None),
+        ("equal", None, 0, 1),
+        (0, 0, 0, 1),
+    )
+    for people, own, forwards, backwards in said:
+        both = pair(iteration, people, own=own)
+        preferred(both, "model", forwards, iteration)
+        preferred(both[::-1], "model", backwards, iteration)
+    preferred(pair(iteration, "equal", own=0), "model", 0, iteration)  # in one order: the place may decide
     found = judge(iteration)["judge_self_preference"]
-    assert (found.value, found.n) == (0.5, 2)
+    assert (found.value, found.n) == (0.75, 3)
+
+
+def test_a_scorer_has_no_responses_of_its_own(iteration):
+    pair(iteration, "equal", scores=(0.9, 0.1), own=0)
+    assert "judge_self_preference" not in judge(iteration)
 
 
 def test_without_a_judge_or_people_there_is_no_row(iteration):

@@ -27,19 +27,24 @@ METRICS = (
 )  # fmt: skip
 
 
-def _measured(iteration: Iteration) -> Iterator[Value]:
-    tokens = failed = prompts = 0
+def _failed(iteration: Iteration) -> Iterator[Value]:
+    units = WorkUnit.objects.filter(iteration=iteration, state=WorkUnit.State.DONE, kind="generate")
+    told = list(units.values_list("total", "result"))
+    prompts = sum(total for total, _ in told)
+    if prompts:
+        failed = min(prompts, sum(int(result.get("failed_prompts") or 0) for _, result in told))
+        detail = {"interval": "Wilson", "failed": failed}
+        yield Value("failed_prompts", failed / prompts, wilson(failed, prompts), prompts, detail)
+
+
+def _cost(iteration: Iteration) -> Iterator[Value]:
+    tokens = 0
     seconds: dict[str, float] = defaultdict(float)
     units = WorkUnit.objects.filter(iteration=iteration, state=WorkUnit.State.DONE).order_by()
-    for kind, stage, total, result, began, ended in units.values_list(
-        "kind", "stage", "total", "result", "started_at", "finished_at"
-    ):
+    for stage, result, began, ended in units.values_list("stage", "result", "started_at", "finished_at"):
         if began and ended:
             seconds[stage] += max(0.0, (ended - began).total_seconds())
         tokens += int(result.get("tokens") or 0)
-        if kind == "generate":
-            prompts += total
-            failed += int(result.get("failed_prompts") or 0)
     accepted = sum((iteration.counts.get("accepted") or {}).values())
     if tokens:
         yield Value("tokens_generated", tokens, n=tokens)
@@ -48,10 +53,6 @@ def _measured(iteration: Iteration) -> Iterator[Value]:
         spent = sum(seconds.values())
         yield Value("machine_seconds", spent, n=len(seconds), detail={"stages": dict(seconds)})
         yield _each("seconds_per_accepted", spent, accepted)
-    if prompts:
-        share = min(1.0, failed / prompts)
-        ends = wilson(min(failed, prompts), prompts)
-        yield Value("failed_prompts", share, ends, prompts, {"interval": "Wilson", "failed": failed})
 
 
 def _each(name: str, cost: float, accepted: int) -> Value:
@@ -60,4 +61,4 @@ def _each(name: str, cost: float, accepted: int) -> Value:
     return Value(name, cost / accepted, n=accepted)
 
 
-MEASURES = {Stage.PROMOTE: _measured}
+MEASURES = {Stage.GENERATE: _failed, Stage.PROMOTE: _cost}

@@ -16,7 +16,7 @@ from django.db.models.functions import Length
 
 from loop.annotate.aggregate import agreed_preference
 from loop.evaluate.estimates import PromptSums
-from loop.evaluate.judges import COUNTS, EQUAL, Pair, flips, pair_counts
+from loop.evaluate.judges import COUNTS, EQUAL, Pair, flips, own_share, pair_counts
 from loop.evaluate.metric import Metric, Value
 from loop.records import CONTENT_FREE, Author
 from loop.stages import Stage
@@ -38,9 +38,12 @@ METRICS = (
     Metric("judge_length_bias", "Judge prefers the longer", "share", "",
            "the longer wins / pairs of different length that it decides; people's own share is beside it",
            _JUDGE),
+    Metric("judge_length_excess", "Judge prefers the longer more than people do", "points", "",
+           "(the longer wins by the judge - by people) / pairs of different length that both decide", _JUDGE),
     Metric("judge_self_preference", "Judge prefers its own", "share", "",
-           "its own model's wins / pairs of its own and another's that people find equal; 50 % is no bias",
-           "arXiv:2404.13076"),
+           "mean of (P_fwd + P_bwd) / 2 that the model prefers its own, a tie being a half, over pairs of its"
+           " own and another's response that it judged in both orders and people find equal; 50 % is no bias",
+           "arXiv:2404.13076", version=2),
 )  # fmt: skip
 
 MODEL = "model"
@@ -54,6 +57,8 @@ NO_JUDGES = ("verifier", CONTENT_FREE)
 CHUNK = 5000
 
 Ids = tuple[UUID, UUID]
+Said = Mapping[frozenset[UUID], tuple[Ids, int | None]]  # what people chose of a pair, in which order
+Facts = Mapping[UUID, tuple[int, int | None]]  # length in characters and model version of a response
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +84,21 @@ def _measured(iteration: Iteration) -> Iterator[Value]:
     facts = _facts({pk for choice in chosen for pk in choice.ids})
     sums = PromptSums(*COUNTS, seed=iteration.seed)
     for choice in chosen:
-        sums.add(choice.prompt, pair_counts(_pair(choice, said, facts, iteration)))
+        sums.add(choice.prompt, pair_counts(_pair(choice, said, facts)))
     detail = {"judge": name, "judges": list(dict.fromkeys(judges))}
     if sums.total("judged"):
         yield sums.share("judge_agrees_with_people", "agrees", "judged", detail=detail)
     if sums.total("placed"):
         yield sums.share("judge_first_bias", "first", "placed", detail=detail)
     if sums.total("unequal"):
-        both = sums.total("people_unequal")
+        both = sums.total("both_unequal")
         taste = sums.total("people_longer") / both if both else None
         told = detail | {"people": taste, "people_n": both}
         yield sums.share("judge_length_bias", "longer", "unequal", detail=told)
-    if sums.total("mixed"):
-        yield sums.share("judge_self_preference", "own", "mixed", detail=detail)
-    yield from _flips(iteration, chosen, detail)
+        if both:
+            columns = ("both_longer", "people_longer", "both_unequal")
+            yield sums.value("judge_length_excess", lambda j, p, n: (j - p) / n, *columns, detail=told)
+    yield from _in_both_orders(iteration, chosen, said, facts, detail)
 
 
 def _by_people(iteration: Iteration) -> dict[Ids, tuple[int, int | None]]:
@@ -143,40 +149,48 @@ def _by_scores(pairs: dict[Ids, int]) -> dict[str, list[_Choice]]:
     return found
 
 
-def _facts(ids: set[UUID]) -> dict[UUID, tuple[int, int | None]]:
-    """(length in characters, model version) of each response."""
+def _facts(ids: set[UUID]) -> Facts:
     rows = Response.objects.filter(pk__in=ids).values_list("pk", Length("text"), "model_version_id")
     return {pk: (length, version) for pk, length, version in rows.iterator(chunk_size=CHUNK)}
 
 
 def _pair(
     choice: _Choice,
-    said: dict[frozenset[UUID], tuple[Ids, int | None]],
-    facts: dict[UUID, tuple[int, int | None]],
-    iteration: Iteration,
+    said: Said,
+    facts: Facts,
 ) -> Pair:
-    longer = own = None
+    longer = None
     if all(pk in facts for pk in choice.ids):
-        (length, version), (other, second) = (facts[pk] for pk in choice.ids)
+        length, other = (facts[pk][0] for pk in choice.ids)
         longer = None if length == other else int(other > length)
-        mine = [v is not None and v == iteration.champion_id for v in (version, second)]
-        own = mine.index(True) if sum(mine) == 1 else None
     order, winner = said.get(frozenset(choice.ids), (choice.ids, None))
     if winner is not None and winner != EQUAL and order != choice.ids:
         winner = 1 - winner
-    return Pair(choice.winner, longer, own, winner, choice.placed)
+    return Pair(choice.winner, longer, winner, choice.placed)
 
 
-def _flips(iteration: Iteration, chosen: Iterable[_Choice], detail: Mapping[str, object]) -> Iterator[Value]:
-    """Of pairs judged in both orders; the last word in each order counts."""
+def _in_both_orders(
+    iteration: Iteration, chosen: Iterable[_Choice], said: Said, facts: Facts, detail: Mapping[str, object]
+) -> Iterator[Value]:
+    """Of pairs judged in both orders; the last word in each order counts. A scorer has neither an order nor
+    responses of its own."""
     orders = {choice.ids: choice for choice in chosen if choice.placed}
-    sums = PromptSums("flips", "both", seed=iteration.seed)
+    sums = PromptSums("flips", "both", "own", "mixed", seed=iteration.seed)
     for (first, second), choice in orders.items():
         swapped = orders.get((second, first))
-        if swapped is not None and first < second:
-            sums.add(choice.prompt, {"flips": flips(choice.winner, swapped.winner), "both": 1})
+        if swapped is None or first > second:
+            continue
+        counts: dict[str, float] = {"flips": flips(choice.winner, swapped.winner), "both": 1}
+        writers = [facts[pk][1] if pk in facts else None for pk in (first, second)]
+        _order, people = said.get(frozenset(choice.ids), (choice.ids, None))
+        if people == EQUAL and iteration.champion_id and writers.count(iteration.champion_id) == 1:
+            own = writers.index(iteration.champion_id)
+            counts |= {"mixed": 1, "own": own_share(choice.winner, swapped.winner, own)}
+        sums.add(choice.prompt, counts)
     if sums:
         yield sums.share("judge_flips", "flips", "both", detail=detail)
+    if sums.total("mixed"):
+        yield sums.share("judge_self_preference", "own", "mixed", detail=detail)
 
 
 MEASURES = {Stage.ANNOTATE: _measured}
