@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 
 class Postponed(Exception):
-    """Nothing is wrong with the unit, but it cannot be done now: its lease runs out, and it is taken again."""
+    """Nothing is wrong with the unit, but not now: its lease runs out, and it is taken again."""
 
 
 def patiently(write: Callable[[], T], *, seconds: float = 90, pause: float = 0.5) -> T:

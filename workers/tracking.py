@@ -2,8 +2,8 @@
 
 The packages are optional and imported when used. Which server, and with what key, each reads from its own
 environment variables (docs/dashboards.md). A repeat after a crash between sending and noting it is ignored by
-MLflow; the others then show the same point twice. The clients wait as long as they please and start threads and
-helpers, so they run in a process of their own: ``python -m workers.tracking TRACKER``, the iteration on stdin.
+MLflow; the others then show the same point twice. Clients wait as long as they please and start threads and
+helpers, so each runs in a process of its own: ``python -m workers.tracking TRACKER``, the iteration on stdin.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ class MetricValue(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, null=True, on_delete=models.CASCADE, related_name="metrics"
     )
+    stage = models.CharField(max_length=10, blank=True, help_text="That it was measured after.")
     name = models.CharField(max_length=60)
     value = models.FloatField(null=True)
     low = models.FloatField(null=True)

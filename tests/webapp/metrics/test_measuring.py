@@ -148,6 +148,20 @@ def test_a_repeat_replaces_values_and_only_those_asked_for():
     assert written() == [("one", 0.75, None, None, 0)]
 
 
+def test_a_repeat_takes_back_what_its_group_no_longer_says_of_the_stage():
+    iteration = planned().iteration
+    some, later = fake.metric("one:*"), fake.metric("later")
+    said = [Value("one:a", 0.25), Value("one:b", 0.5)]
+    both = fake.group("a", some, later, generate=lambda _: said, promote=lambda _: [Value("later", 1.0)])
+    other = fake.group("b", fake.metric("two"), generate=lambda _: [Value("two", 1.0)])
+    with fake.groups(both, other):
+        for stage in (Stage.GENERATE, Stage.PROMOTE):
+            stage_measure(iteration=iteration, stage=stage)
+        said.pop()
+        stage_measure(iteration=iteration, stage=Stage.GENERATE, only=["a"])
+    assert [name for name, *_ in written()] == ["later", "one:a", "two"]
+
+
 @pytest.mark.parametrize("status", ["done", "failed"])
 def test_an_iteration_that_ended_is_measured_after_all_other_work_and_trackers_are_told_last(status):
     project = make.project_make()

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from loop.evaluate.metric import Value
+from loop.stages import Stage
 from tests import factories as make
 from webapp.metrics.models import Alarm
 from webapp.metrics.services import values_write
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def iteration():
     iteration = make.iteration_make(make.project_make(slug="here"), stage="promote", status="waiting")
     values = [Value("tokens_ratio", 1.4, (1.3, 1.5), 200), Value("samples_right", 0.5, (0.4, 0.6), 200)]
-    values_write(iteration=iteration, values=values)
+    values_write(iteration=iteration, stage=Stage.EVALUATE, values=values)
     Alarm.objects.create(
         project=iteration.project,
         iteration=iteration,

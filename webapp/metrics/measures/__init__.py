@@ -49,8 +49,13 @@ def measures_of(stage: Stage) -> list[tuple[str, Measure]]:
     return [(group.GROUP, group.MEASURES[stage]) for group in groups() if stage in group.MEASURES]
 
 
+def metrics_of(group: str) -> list[Metric]:
+    """What a group may write."""
+    return [metric for module in groups() if group == module.GROUP for metric in module.METRICS]
+
+
 @cache
 def edition(group: str) -> str:
     """Says which formulas a group was measured with: another one when a metric is new or a version rose."""
-    formulas = [(m.name, m.version) for module in groups() if group == module.GROUP for m in module.METRICS]
+    formulas = [(metric.name, metric.version) for metric in metrics_of(group)]
     return hashlib.sha256(repr(sorted(formulas)).encode()).hexdigest()[:12]

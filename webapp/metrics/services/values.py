@@ -9,19 +9,21 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from loop.evaluate.metric import Value
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
-from webapp.metrics.measures import edition, measures_of, metric_named
+from webapp.metrics.measures import edition, measures_of, metric_named, metrics_of
 from webapp.metrics.models import MetricValue
 from webapp.metrics.scope import measuring
 from webapp.metrics.services.alarms import alarms_evaluate
+from webapp.metrics.values import named
 
 log = structlog.get_logger()
 
-WRITTEN = ("value", "low", "high", "n", "unit", "version", "detail", "created_at")
+WRITTEN = ("stage", "value", "low", "high", "n", "unit", "version", "detail", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def stage_measure(
     only: Collection[str] = (),
     between: Callable[[], None] = lambda: None,
 ) -> Measured:
-    """Measure what is to be measured of a stage and write it, group by group; a repeat writes the same rows.
+    """Measure what is to be measured of a stage and write it, group by group; a repeat writes the same rows,
+    and what a group has nothing more to say of goes.
 
     A group that cannot be measured is logged and left out: a figure must never stop the loop. ``only``: these
     groups alone. ``between`` is called before each group and may raise to stop here.
@@ -53,13 +56,15 @@ def stage_measure(
         between()
         try:
             with transaction.atomic():
-                written += values_write(iteration=iteration, values=measure(iteration))
+                names = values_write(iteration=iteration, stage=stage, values=measure(iteration))
+                _written(iteration, stage, group).exclude(name__in=names).delete()
         except (OperationalError, InterfaceError):
             raise  # the database is away, not the figure wrong: the unit is done again
         except Exception:
             log.exception("not measured", iteration=iteration.pk, stage=stage.value, group=group)
             failed.append(group)
         else:
+            written += len(names)
             done[group] = edition(group)
     _look(iteration)
     return Measured(written, done, tuple(failed))
@@ -81,13 +86,19 @@ def measured_result(before: dict[str, Any], measured: Measured) -> dict[str, Any
     return {"values": measured.values, "groups": groups | measured.groups, "failed": list(measured.failed)}
 
 
-def values_write(*, iteration: Iteration, values: Iterable[Value]) -> int:
-    """Write values; what was measured before is replaced.
+def _written(iteration: Iteration, stage: Stage, group: str) -> QuerySet[MetricValue]:
+    """What the group wrote of the stage."""
+    own = named([metric.name for metric in metrics_of(group)])
+    return MetricValue.objects.filter(own, iteration=iteration, stage=stage.value)
+
+
+def values_write(*, iteration: Iteration, stage: Stage, values: Iterable[Value]) -> list[str]:
+    """Write values and return their names; what was measured before is replaced.
 
     Raises:
         LookupError: a value of a metric that no group declares.
     """
-    rows = list(_rows(iteration, values))
+    rows = list(_rows(iteration, stage, values))
     MetricValue.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -95,10 +106,10 @@ def values_write(*, iteration: Iteration, values: Iterable[Value]) -> int:
         update_fields=WRITTEN,
         batch_size=500,
     )
-    return len(rows)
+    return [row.name for row in rows]
 
 
-def _rows(iteration: Iteration, values: Iterable[Value]) -> Iterator[MetricValue]:
+def _rows(iteration: Iteration, stage: Stage, values: Iterable[Value]) -> Iterator[MetricValue]:
     now = timezone.now()
     for value in values:
         metric = metric_named(value.name)
@@ -108,6 +119,7 @@ def _rows(iteration: Iteration, values: Iterable[Value]) -> Iterator[MetricValue
         yield MetricValue(
             project_id=iteration.project_id,
             iteration=iteration,
+            stage=stage.value,
             name=value.name,
             value=_finite(value.value),
             low=low,
