@@ -9,7 +9,7 @@ from django.utils import timezone
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.iterations.signals import decided, failed, stage_left
-from webapp.metrics.alarms_page import AlarmRow
+from webapp.metrics.alarms_page import OF_OUTCOMES, AlarmRow
 from webapp.metrics.models import Alarm
 from webapp.metrics.signals import alarm_fired
 from webapp.notices.models import Event
@@ -17,12 +17,16 @@ from webapp.notices.services.writing import notice_add
 from webapp.notices.words import decision_words
 
 STALE = timedelta(days=1)  # after an iteration's end: an alarm found then is no news
+WEIGHED_IN = (Stage.EVALUATE.value, Stage.PROMOTE.value)  # until the gate has decided
 
 
 @receiver(decided, dispatch_uid="notices.decided")
 def on_decided(iteration: Iteration, **_: Any) -> None:
     promoted = bool(iteration.decision.get("promote"))
     _tell(iteration, Event.PROMOTED if promoted else Event.HELD, decision_words(iteration.decision))
+    if _asks_people(iteration):
+        for alarm in iteration.alarms.filter(key__in=OF_OUTCOMES, seen_at=None).order_by("id"):
+            _alarm(iteration, alarm)
 
 
 @receiver(stage_left, dispatch_uid="notices.stage_left")
@@ -39,9 +43,21 @@ def on_failed(iteration: Iteration, why: str, **_: Any) -> None:
 
 @receiver(alarm_fired, dispatch_uid="notices.alarm")
 def on_alarm(alarm: Alarm, **_: Any) -> None:
-    iteration, row = alarm.iteration, AlarmRow(alarm)
+    iteration = alarm.iteration
     if iteration.finished_at and timezone.now() - iteration.finished_at > STALE:
         return  # found while old iterations were measured anew: the alarms page has it, nobody need be woken
+    if alarm.key in OF_OUTCOMES and _asks_people(iteration) and iteration.stage in WEIGHED_IN:
+        return  # told with the decision: who compares blindly must not read whose answers are the longer ones
+    _alarm(iteration, alarm)
+
+
+def _asks_people(iteration: Iteration) -> bool:
+    """Whether people may be asked to compare its models blindly."""
+    return bool((iteration.recipe.get("gate") or {}).get("blind_pairs"))
+
+
+def _alarm(iteration: Iteration, alarm: Alarm) -> None:
+    row = AlarmRow(alarm)
     notice_add(
         project=iteration.project,
         event=Event.ALARM,

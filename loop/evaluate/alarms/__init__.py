@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loop.evaluate.alarms import critics, data, models
+from loop.evaluate.alarms.models import START
 from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn
 
 RULES: Mapping[str, Rule] = {
@@ -27,4 +28,4 @@ def fired(rule: Rule, now: Turn, history: Sequence[Turn] = (), limit: float | No
     return rule.decide(now, history, 0.0 if chosen is None else chosen)
 
 
-__all__ = ["RULES", "Fired", "Rule", "Seen", "Turn", "fired"]
+__all__ = ["RULES", "START", "Fired", "Rule", "Seen", "Turn", "fired"]

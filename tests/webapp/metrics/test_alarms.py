@@ -7,7 +7,9 @@ from loop.stages import Stage
 from tests import factories as make
 from tests.webapp.metrics import fake
 from webapp.iterations.models import Iteration
+from webapp.iterations.services import unit_claim
 from webapp.iterations.services.deciding import decision_write
+from webapp.iterations.services.measures import measuring_plan
 from webapp.metrics import services
 from webapp.metrics.alarms_page import alarms_of, open_alarms, rules_of
 from webapp.metrics.models import Alarm, AlarmRule, MetricValue
@@ -116,6 +118,35 @@ def test_earlier_main_iterations_are_the_history(project):
     assert keys(last) == ["diversity_loss"]
 
 
+def test_a_slow_collapse_is_measured_against_the_start_however_long_ago(project):
+    """Far from the first, which is out of sight, and 0.68 of it: below 0.7. The tenth before it is poorer."""
+    flat, near = (0.0, -0.01, 0.01), lambda v: (v, v - 0.01, v + 0.01)
+    iteration_with(project, {"champion_distinct_2": near(0.5)})
+    for distinct in (*[0.4] * 11, 0.3):
+        poorer = {"champion_distinct_2": near(0.35), "challenger_distinct_2": near(distinct)}
+        iteration_with(project, poorer | {"heldout_gain": flat})
+    last = iteration_with(project, {"challenger_distinct_2": near(0.3), "heldout_gain": flat})
+    assert last.number == 14
+    alarms_evaluate(iteration=last)
+    assert keys(last) == ["collapse"]
+    assert "started from (0.50 (95 % 0.49 to 0.51))" in last.alarms.get().text
+
+
+def test_what_an_earlier_iteration_is_measured_to_be_changes_later_alarms(project):
+    first, second, third = (
+        iteration_with(project, {"pass_at_1": (one, one, one), "pass_at_k": (k, k, k)})
+        for one, k in ((0.8, 0.9), (0.6, 0.86), (0.7, 0.8))
+    )
+    alarms_evaluate(iteration=third)
+    assert keys(third) == []
+    measure(first, pass_at_1=(0.5, 0.5, 0.5))  # pass@1 rose twice, after all
+    alarms_evaluate(iteration=first)
+    assert (keys(second), keys(third)) == ([], ["diversity_loss"])
+    measure(second, pass_at_k=(0.8, 0.8, 0.8))
+    alarms_evaluate(iteration=second)
+    assert keys(third) == []
+
+
 def test_a_control_arm_never_alarms(project):
     iteration = iteration_with(project, arm="shuffled")
     assert alarms_evaluate(iteration=iteration) == []
@@ -201,6 +232,41 @@ def test_an_alarm_holds_nothing_unless_asked_to(project):
 
 def test_an_alarm_that_is_dealt_with_holds_no_longer(project, lead):
     assert decided(project, hold=True, seen_by=lead).decision["promote"]
+
+
+def test_what_is_found_after_the_decision_held_nothing(project, lead):
+    iteration = iteration_with(project, stage="done", decision={"promote": True})
+    rule_change(project=project, key="forgetting", enabled=True, hold=True, limit=None, by=lead)
+    (alarm,) = alarms_evaluate(iteration=iteration)
+    assert not alarm.held
+
+
+def test_a_rule_that_holds_holds_what_could_not_be_looked_at(project, lead):
+    def broken(_):
+        raise ValueError("no")
+
+    iteration = make.iteration_make(project)
+    groups = [
+        fake.group("Probe", fake.metric("forgetting"), evaluate=broken),
+        fake.group("Other", fake.metric("judge_flips"), annotate=broken),
+    ]
+    with fake.groups(*groups):
+        for stage in (Stage.ANNOTATE, Stage.EVALUATE):
+            measuring_plan(iteration=iteration, stage=stage)
+            fake.run(unit_claim(queue="light"))
+        assert reasons_to_hold(iteration) == []  # no rule holds
+        rule_change(project=project, key="forgetting", enabled=True, hold=True, limit=None, by=lead)
+        assert reasons_to_hold(iteration) == [
+            "alarm “forgetting” could not be looked for: “Probe” was not measured"
+        ]
+
+
+def test_a_rule_that_fails_holds(project, lead, monkeypatch):
+    rule_change(project=project, key="forgetting", enabled=True, hold=True, limit=None, by=lead)
+    monkeypatch.setattr(services.alarms, "fired", lambda *_: 1 / 0)
+    assert reasons_to_hold(make.iteration_make(project)) == [
+        "alarms that hold could not be looked for: the log says why"
+    ]
 
 
 def test_reasons_follow_the_rule_as_it_is_now(project, lead):

@@ -7,6 +7,8 @@ from django.core import mail
 from django.utils import timezone
 
 from tests import factories as make
+from webapp.iterations.models import Iteration
+from webapp.iterations.signals import decided
 from webapp.metrics.models import MetricValue
 from webapp.metrics.services import alarms_evaluate
 from webapp.notices.models import Channel, Delivery, Event
@@ -46,3 +48,25 @@ def test_what_is_found_in_an_old_iteration_wakes_nobody(iteration):
     iteration.save(update_fields=["finished_at"])
     assert alarms_evaluate(iteration=iteration)
     assert not Delivery.objects.exists()
+
+
+def test_what_would_tell_whose_answers_are_compared_blindly_waits_for_the_decision(iteration):
+    """Accepting what is wrong is known before anything is compared; forgetting tells of the challenger."""
+    iteration.recipe = {"gate": {"blind_pairs": 20}, "curate": {"accept": "self_verdict"}}
+    iteration.stage = "evaluate"
+    iteration.save()
+    for name in ("kept_gain", "gv_gap:self_verdict"):
+        MetricValue.objects.create(
+            project=iteration.project, iteration=iteration, name=name, value=-0.1, low=-0.2, high=-0.05, n=300
+        )
+    assert len(alarms_evaluate(iteration=iteration)) == 3
+    assert told() == {"reward_hacking", "gap_negative"}
+    iteration.decision = {"promote": True, "reasons": []}
+    for _ in range(2):
+        decided.send(sender=Iteration, iteration=iteration)
+    assert told() == {"reward_hacking", "gap_negative", "forgetting"}
+    assert Delivery.objects.filter(event="alarm").count() == 3
+
+
+def told():
+    return {row.payload["alarm"]["key"] for row in Delivery.objects.filter(event="alarm")}

@@ -7,19 +7,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from loop.evaluate.alarms import RULES, Fired, Rule, Seen, Turn, fired
+from loop.evaluate.alarms import RULES, START, Fired, Rule, Seen, Turn, fired
+from loop.stages import Stage
 from webapp.accounts.models import User
 from webapp.events import notify
-from webapp.iterations.models import Iteration
+from webapp.iterations.models import Iteration, WorkUnit
+from webapp.iterations.services.measures import KIND
+from webapp.metrics import measures
 from webapp.metrics.models import Alarm, AlarmRule, MetricValue
 from webapp.metrics.signals import alarm_fired
 from webapp.projects.models import Project
 from webapp.projects.services.setup import audit_record
 
-LOOKED_BACK = 10  # earlier iterations at most: no rule looks further than two of a kind and the first
+log = structlog.get_logger()
+
+LOOKED_BACK = 10  # earlier iterations at most: no rule looks further than two of a kind, and to the start
 
 
 class AlarmRefused(Exception):
@@ -29,14 +36,35 @@ class AlarmRefused(Exception):
 # ---- what was seen --------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def alarms_evaluate(*, iteration: Iteration) -> list[Alarm]:
     """Look through the rules once a stage was measured; returns the iteration's alarms that hold now.
 
     Safe to repeat: an alarm is written once and told once, its numbers follow what was measured anew, and one
     that no longer holds is taken back unless somebody dealt with it. A rule whose figures are not there yet
-    says nothing, so the order in which stages are measured does not matter.
+    says nothing, so the order in which stages are measured does not matter. Later iterations, whose history
+    this is, are looked at again; there are none unless it is measured anew.
     """
+    holding = _looked_through(iteration)
+    if iteration.arm == Iteration.Arm.MAIN:
+        for later in _after(iteration):
+            _looked_through(later)
+    return holding
+
+
+def _after(iteration: Iteration) -> QuerySet[Iteration]:
+    """Those that have this one in their history; they all have the first."""
+    main = _main(iteration.project_id).select_related("project")
+    later = main.filter(number__gt=iteration.number).order_by("number")
+    first = not main.filter(number__lt=iteration.number, metrics__name=START).exists()
+    return later if first else later[:LOOKED_BACK]
+
+
+def _main(project_id: int) -> QuerySet[Iteration]:
+    return Iteration.objects.filter(project_id=project_id, arm=Iteration.Arm.MAIN)
+
+
+@transaction.atomic
+def _looked_through(iteration: Iteration) -> list[Alarm]:
     # One at a time: stages are measured side by side, and who read too early must not take back an alarm.
     Iteration.objects.select_for_update(no_key=True, of=("self",)).get(pk=iteration.pk)
     own = {row.key: row for row in iteration.project.alarm_rules.all()}
@@ -80,7 +108,6 @@ def _write(
             project_id=iteration.project_id,
             iteration=iteration,
             key=rule.key,
-            held=bool(own and own.hold),
             **values,
         )
         alarm_fired.send(sender=Alarm, alarm=alarm)
@@ -105,17 +132,19 @@ def _facts(rule: Rule, now: Turn) -> dict[str, Any]:
 
 
 def turns_of(iteration: Iteration) -> tuple[Turn, list[Turn]]:
-    """The iteration and the main ones before it, oldest first, as rules see them: two queries."""
-    earlier = list(
-        Iteration.objects.filter(
-            project_id=iteration.project_id, arm=Iteration.Arm.MAIN, number__lt=iteration.number
-        )
-        .only("id", "number", "arm", "recipe")
-        .order_by("-number")[:LOOKED_BACK]
+    """The iteration and the main ones before it, oldest first, as rules see them: three queries. What the
+    project started from is the first of them, however long ago."""
+    before = _main(iteration.project_id).filter(number__lt=iteration.number)
+    before = before.only("id", "number", "arm", "recipe")
+    earlier = list(before.order_by("-number")[:LOOKED_BACK])
+    first = before.filter(metrics__name=START, metrics__value__isnull=False).order_by("number").first()
+    wanted = Q(iteration__in=[iteration.pk, *(i.pk for i in earlier)])
+    if first is not None and first not in earlier:
+        earlier.append(first)
+        wanted |= Q(iteration=first, name=START)  # of its other figures it would not be the last of a kind
+    rows = MetricValue.objects.filter(wanted, model_version=None, value__isnull=False).values_list(
+        "iteration_id", "name", "value", "low", "high", "n"
     )
-    rows = MetricValue.objects.filter(
-        iteration__in=[iteration.pk, *(i.pk for i in earlier)], model_version=None, value__isnull=False
-    ).values_list("iteration_id", "name", "value", "low", "high", "n")
     values: dict[int, dict[str, Seen]] = defaultdict(dict)
     for pk, name, value, low, high, n in rows:
         values[pk][name] = Seen(value, low, high, n)
@@ -146,13 +175,20 @@ def _acceptor(accept: str, needs: Iterable[str]) -> str:
 
 
 def reasons_to_hold(iteration: Iteration) -> list[str]:
-    """What open alarms whose rules hold say against promoting; marks them as holding."""
-    rules = set(
-        AlarmRule.objects.filter(project_id=iteration.project_id, hold=True, enabled=True).values_list(
-            "key", flat=True
-        )
-    )
+    """What open alarms whose rules hold say against promoting; marks them as holding. A rule that could not
+    be looked at holds as well: that nothing is known is no reason to go on."""
+    own = AlarmRule.objects.filter(project_id=iteration.project_id, hold=True, enabled=True)
+    rules = [key for key in own.order_by("key").values_list("key", flat=True) if key in RULES]
     reasons = []
+    if rules and iteration.arm == Iteration.Arm.MAIN:
+        reasons += _blind_to(iteration, rules)
+        try:
+            _looked_through(iteration)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("alarms not looked through", iteration=iteration.pk)
+            reasons.append("alarms that hold could not be looked for: the log says why")
     for alarm in iteration.alarms.order_by("id"):
         holds = alarm.key in rules and alarm.seen_at is None
         if alarm.held != holds:
@@ -161,6 +197,23 @@ def reasons_to_hold(iteration: Iteration) -> list[str]:
         if holds:
             reasons.append(f"alarm “{title_of(alarm.key).lower()}”: {alarm.text}")
     return reasons
+
+
+def _blind_to(iteration: Iteration, rules: Iterable[str]) -> list[str]:
+    """Rules that read what could not be measured of the stages that were left."""
+    units = WorkUnit.objects.filter(iteration=iteration, kind=KIND).values_list("stage", "result")
+    missing = {
+        group
+        for stage, result in units
+        for group, _ in measures.measures_of(Stage(stage))
+        if group not in result.get("groups", {})
+    }
+    return [
+        f"alarm “{title_of(key).lower()}” could not be looked for: “{group}” was not measured"
+        for key in rules
+        for group in sorted(missing)
+        if any(metric.covers(name) for metric in measures.metrics_of(group) for name in RULES[key].reads)
+    ]
 
 
 def title_of(key: str) -> str:
