@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
+from loop.evaluate.rates import wilson
 from loop.evaluate.resample import Estimate, Resamples
 from loop.evaluate.samples import Bools, Floats, Samples, divided
 
 HARDEST = 0.25  # of the prompts
+BANDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of solve rates: 0, to 0.2 and so on, below 1, and 1
 
 
 def kept_accuracy(draws: Resamples, samples: Samples, kept: Bools) -> tuple[Estimate, Estimate, Estimate]:
@@ -56,6 +61,37 @@ def covered(samples: Samples, kept: Bools, which: Bools) -> Floats:
     where nothing was scored."""
     got = samples.sum(kept & (samples.right == 1)) > 0
     return np.where(which & (samples.scored > 0), got, np.nan)
+
+
+class Band(NamedTuple):
+    """Prompts whose solve rate is above ``low`` and not above ``high``: below 1 where that is 1, for prompts
+    that are always solved are a band of their own (low = high = 1), as those that never are (low = high = 0).
+
+    ``covered``: how many have a kept sample that is right, ``ci95``: Wilson's interval of their share, none
+    where no sample is right. ``kept`` of ``samples``.
+    """
+
+    low: float
+    high: float
+    prompts: int
+    covered: int
+    ci95: tuple[float, float] | None
+    samples: int
+    kept: int
+
+
+def by_difficulty(samples: Samples, kept: Bools) -> Iterator[Band]:
+    """Coverage from the hardest prompts to the easiest; bands without a prompt are left out."""
+    rate = divided(samples.solved, samples.scored)
+    band = np.where(rate == 1, len(BANDS), np.searchsorted(BANDS, rate))
+    got, kept_n = covered(samples, kept, np.ones(samples.prompts, dtype=bool)), samples.sum(kept)
+    for i, (low, high) in enumerate(zip((0.0, *BANDS), (*BANDS, 1.0), strict=True)):
+        its = (band == i) & np.isfinite(got)
+        if n := int(its.sum()):
+            many = int(got[its].sum())
+            ci95 = wilson(many, n) if high else None
+            drawn, left = int(samples.drawn[its].sum()), int(kept_n[its].sum())
+            yield Band(low, high, n, many, ci95, drawn, left)
 
 
 def length_ratio(draws: Resamples, samples: Samples, kept: Bools) -> Estimate:

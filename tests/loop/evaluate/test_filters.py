@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loop.evaluate.filters import covered, hardest, kept_accuracy, length_ratio, tail
+from loop.evaluate.filters import by_difficulty, covered, hardest, kept_accuracy, length_ratio, tail
 from loop.evaluate.resample import Resamples
 from tests.loop.evaluate.columns import NAN, samples_of
 
@@ -44,6 +44,22 @@ def test_coverage():
     everyone = np.ones(4, dtype=bool)
     assert covered(SAMPLES, KEPT, everyone).tolist() == [1, 1, 1, 0]
     assert covered(SAMPLES, KEPT, hardest(SAMPLES)).tolist() == pytest.approx([NAN, NAN, NAN, 0], nan_ok=True)
+
+
+def test_coverage_by_solve_rate():
+    rates = samples_of([0, 0], [1, 0, 0, 0, 0], [1, 0, 0], [1, 0, 0], [1] * 9 + [0], [1, 1], [1], [NAN])
+    kept = np.zeros(len(rates.right), dtype=bool)
+    kept[[1, 2, 3, 7, 11, 13, 22, 23, 24, 26]] = True  # of the fourth prompt a wrong one, of the seventh none
+    bands = list(by_difficulty(rates, kept))
+    assert [(b.low, b.high, b.prompts, b.covered, b.samples, b.kept) for b in bands] == [
+        (0, 0, 1, 0, 2, 1),
+        (0, 0.2, 1, 1, 5, 2),
+        (0.2, 0.4, 2, 1, 6, 2),
+        (0.8, 1, 1, 1, 10, 2),
+        (1, 1, 2, 1, 3, 2),
+    ]
+    assert bands[0].ci95 is None
+    assert bands[2].ci95 == pytest.approx((0.0945, 0.9055), abs=1e-4)  # 1 of 2
 
 
 def test_the_length_of_what_is_kept():

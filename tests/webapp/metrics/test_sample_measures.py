@@ -7,6 +7,7 @@ import pytest
 from loop.stages import Stage
 from tests import factories as make
 from webapp.curate.models import DatasetVersion, Example
+from webapp.metrics.figures.details import details_of
 from webapp.metrics.models import MetricValue, PromptFigures
 from webapp.metrics.services import stage_measure
 from webapp.traces.models import Response, Score
@@ -170,6 +171,14 @@ def test_what_the_filter_kept(iteration):
     assert values["coverage"] == pytest.approx(2 / 3)
     assert (values["coverage_hard"], values["tail_share"], values["tail_ratio"]) == (0, 0, 0)
     assert found["tail_share"].detail == {"hard_prompts": 1}  # of three, the quarter is the one never solved
+    bands = details_of(found["coverage"], 1)[0]
+    assert [[cell.raw for cell in row] for row in bands.rows] == [
+        [None, 0, "", "", 1, 4, 0, 0],
+        [None, 1, pytest.approx(0.2065, abs=1e-4), 1, 1, 4, 1, 1 / 4],
+        [None, 1, pytest.approx(0.2065, abs=1e-4), 1, 1, 4, 3, 3 / 4],
+    ]
+    assert [row[0].text for row in bands.rows] == ["0 %", "≤ 40 %", "≤ 80 %"]
+    assert bands.title.startswith("Of the hardest prompts that were solved, 100\u202f% have a right sample")
     by_prompt = dict(PromptFigures.objects.values_list("prompt_id", "kept"))
     assert by_prompt == {easy[0].prompt_id: 3, hard[0].prompt_id: 1, never[0].prompt_id: 0}
 

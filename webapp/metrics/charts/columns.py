@@ -10,7 +10,7 @@ from webapp.metrics.templatetags.numbers import written
 
 LEFT, RIGHT, TOP, BELOW = 9.0, 98.0, 24.0, 26.0
 LABELS = 12
-VALUES = 10  # more columns than this: the values are in the table alone
+VALUES = 10  # so many short values fit above their columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,16 @@ class Columns:
     columns: list[Standing]
 
 
-def columns(given: Sequence[Column], unit: str, *, height: int = 210) -> Columns | None:
-    """From left to right, all from zero; None without columns."""
+def columns(given: Sequence[Column], unit: str, *, height: int = 210, valued: int = VALUES) -> Columns | None:
+    """From left to right, all from zero; None without columns. With more than ``valued``, values are in the
+    table alone."""
     if not given:
         return None
     ends = [0.0, *(e for c in given for e in (c.value, c.low, c.high) if e is not None)]
     scale = ticks_of(min(ends), max(ends), unit, TOP, height - BELOW)
     room = (RIGHT - LEFT) / len(given)
     step = every_nth(len(given), LABELS)
-    placed = [_stand(c, i, room, scale, unit, step, len(given) <= VALUES) for i, c in enumerate(given)]
+    placed = [_stand(c, i, room, scale, unit, step, len(given) <= valued) for i, c in enumerate(given)]
     return Columns(height, scale.y(0), scale.ticks, placed)
 
 

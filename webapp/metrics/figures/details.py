@@ -1,4 +1,4 @@
-"""What a value's detail draws: curves over k and coverage, calibration, histograms, the funnel."""
+"""What a value's detail draws: curves over k, calibration, histograms, coverage by difficulty, the funnel."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from webapp.metrics.templatetags.numbers import percent, whole, written, written
 from webapp.metrics.values import detail_of, title_of
 from webapp.projects.models import Project, Role
 
-Detail = Callable[
-    [MetricValue, Any, str], Figure | None
-]  # the value, its part of the detail, the figure's query
+# From the value, its part of the detail, and the figure's query.
+Detail = Callable[[MetricValue, Any, str], Figure | None]
 
 
 def details_of(value: MetricValue, number: int) -> list[Figure]:
@@ -155,6 +154,51 @@ def _histogram(value: MetricValue, counts: Any, query: str) -> Figure | None:
     )
 
 
+def _by_solve_rate(value: MetricValue, bands: Sequence[Mapping[str, Any]], query: str) -> Figure | None:
+    """Prompts from the hardest to the easiest: how many have a right sample that is kept."""
+    drawn, rows = [], []
+    for band in bands:
+        label, share, ends = _solved(band), band["covered"] / band["prompts"], band["ci95"] or (None, None)
+        drawn.append(Column(label, share, *ends, words=_words(f"{label} %", share, *ends, "share")))
+        rows.append(
+            [
+                Cell(f"{label} %"),
+                *(_number(x, "share") for x in (share, *ends)),
+                *(_number(band[k], "count") for k in ("prompts", "samples", "kept")),
+                _number(band["kept"] / band["samples"], "share"),
+            ]
+        )
+    hardest = next((i for i, band in enumerate(bands) if band["high"]), None)
+    if hardest is None:
+        title = _("No prompt was solved: no right sample could be kept")
+    else:
+        title = _("Of the hardest prompts that were solved, %(share)s have a right sample that is kept") % {
+            "share": percent(drawn[hardest].value, 0)
+        }
+    return Figure(
+        key="detail",
+        title=title,
+        caption=_(
+            "Across: prompts by how many of their samples are right, in per cent. Up: the share of them with "
+            "a right sample that is kept. Whisker: Wilson’s interval at 95 %."
+        ),
+        template="metrics/drawings/columns.html",
+        chart=columns(drawn, "share", valued=4),
+        head=[
+            *(_("Samples right"), _("Prompts covered"), _("Low (95 %)"), _("High (95 %)"), _("Prompts")),
+            *(_("Samples"), _("Kept samples"), _("Kept")),
+        ],
+        rows=rows,
+        query=query,
+    )
+
+
+def _solved(band: Mapping[str, Any]) -> str:
+    """A band of solve rates as short as an axis needs."""
+    low, high = (f"{100 * band[end]:g}" for end in ("low", "high"))
+    return high if low == high else f"< {high}" if high == "100" else f"≤ {high}"
+
+
 def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Figure | None:
     counts = [(str(label), int(n), "") for label, n in steps]
     drawn = bars(counts)
@@ -227,5 +271,6 @@ PARTS: Mapping[str, Detail] = {
     "reliability": _reliability,
     "risk_coverage": _risk_coverage,
     "histogram": _histogram,
+    "by_solve_rate": _by_solve_rate,
 }
 FIGURES: dict[str, tuple[Role, Build]] = {"detail": (Role.VIEWER, detail_figure)}

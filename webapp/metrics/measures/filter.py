@@ -41,7 +41,8 @@ METRICS = (
     Metric("kept_per_prompt", "Kept samples of a prompt", "count", "", "mean over prompts", "Whetstone"),
     Metric(
         *("coverage", "Prompts with a right sample that is kept", "share", "up"),
-        *("share of prompts with at least one", "arXiv:2411.16579"),
+        *("share of prompts with at least one; detail by solve rate", "arXiv:2411.16579"),
+        version=2,
     ),
     Metric(
         *("coverage_hard", "The same of the hardest quarter", "share", "up"),
@@ -92,7 +93,8 @@ def _tail(samples: Samples, draws: Resamples, kept: Bools) -> Iterator[Value]:
         return
     hard, every = filters.hardest(samples), np.ones(samples.prompts, dtype=bool)
     many = int(hard.sum())
-    yield value_of("coverage", draws.mean_share(filters.covered(samples, kept, every)))
+    bands = [band._asdict() for band in filters.by_difficulty(samples, kept)]
+    yield value_of("coverage", draws.mean_share(filters.covered(samples, kept, every)), by_solve_rate=bands)
     yield value_of("coverage_hard", draws.mean_share(filters.covered(samples, kept, hard)), hard_prompts=many)
     share, ratio = filters.tail(draws, samples, kept, hard)
     yield value_of("tail_share", share, reason="nothing was kept", hard_prompts=many)
