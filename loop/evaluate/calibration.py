@@ -48,18 +48,28 @@ def reliability(confidence: Floats, right: Floats, bins: int = BINS) -> list[dic
 
 def ece(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats, bins: int = BINS) -> Estimate:
     """Expected calibration error: sum over bins of n_b / N * |accuracy_b - confidence_b| (Naeini et al.,
-    2015; Guo et al., 2017, arXiv:1706.04599).
+    2015; Guo et al., 2017, arXiv:1706.04599), less what chance adds to it.
 
-    In its interval a bin keeps the sign that it has in the whole: the absolute value of chance would add up
-    to an error that is not there.
+    Absolute values of chance add up to an error that is not there, so the bootstrap's estimate of that bias
+    is taken off (as Kumar et al., 2019, arXiv:1909.10155, do with normal errors). In the interval a bin keeps
+    the sign that it has in the whole; the lower end is also freed of the bias, and is 0 where bins without
+    any error would show as much in one of forty draws.
     """
     where, off = bin_of(confidence, bins), right - confidence
-    sign = np.sign(np.bincount(where, weights=off, minlength=bins))
-    missed = _counted(prompt, draws.n, sign[where] * off)
-    found = draws.ratio(missed, _counted(prompt, draws.n))
-    if found.ci95 is None:
-        return found
-    return found._replace(ci95=(max(0.0, found.ci95[0]), found.ci95[1]))
+    columns = [_counted(prompt, draws.n, off * (where == b)) for b in range(bins)]
+    count = _counted(prompt, draws.n)
+    found = np.array([column.sum() for column in columns]) / count.sum()
+    sums = draws.sums(*columns, count)
+    drawn = sums[:, :-1] / np.maximum(sums[:, -1:], 1.0)
+    plain = float(np.abs(found).sum())
+    bias = max(0.0, float(np.abs(drawn).sum(axis=1).mean()) - plain)
+    value, prompts = max(0.0, plain - bias), int(np.count_nonzero(count))
+    if prompts == 1:
+        return Estimate(value, None, prompts)
+    low, high = np.quantile(drawn @ np.sign(found), [0.025, 0.975])
+    by_chance = np.quantile(np.abs(drawn - found).sum(axis=1), 0.975)
+    low = 0.0 if plain <= by_chance else max(0.0, float(low) - bias)
+    return Estimate(value, (low, float(high)), prompts)
 
 
 def brier(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats) -> Estimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,19 @@ import numpy as np
 from loop.evaluate.metric import Value
 from loop.evaluate.resample import Estimate, Floats, Resamples
 
+FEWEST = 15  # prompts; fewer do not show how much prompts differ, however much was counted of each
 UNDEFINED = "nothing of what it divides by was seen"
 
 
 class PromptSums:
     """Sums of named columns for each prompt. A statistic is a function of the sums over all prompts; its
-    interval comes from drawing prompts, the same draws for every statistic (see `resample`)."""
+    interval comes from drawing prompts, the same draws for every statistic (see `resample`), in the order of
+    their keys, whatever order rows came in. None where fewer than `FEWEST` prompts count in the last column,
+    what it divides by: then it is evidence of little, and no alarm or licence rests on it."""
 
     def __init__(self, *names: str, seed: int = 0) -> None:
         self._at = {name: i for i, name in enumerate(names)}
-        self._rows: dict[Hashable, list[float]] = {}
+        self._rows: dict[Any, list[float]] = {}
         self._seed = seed
         self._drawn: Resamples | None = None
 
@@ -27,7 +30,8 @@ class PromptSums:
         """How many prompts."""
         return len(self._rows)
 
-    def add(self, prompt: Hashable, amounts: Mapping[str, float]) -> None:
+    def add(self, prompt: int | str, amounts: Mapping[str, float]) -> None:
+        """Keys of prompts are all numbers, or all texts."""
         row = self._rows.get(prompt)
         if row is None:
             row = self._rows[prompt] = [0.0] * len(self._at)
@@ -35,9 +39,9 @@ class PromptSums:
             row[self._at[name]] += amount
 
     def column(self, name: str) -> Floats:
-        """The column's sum of each prompt, in the order in which prompts came."""
+        """The column's sum of each prompt, in the order of their keys."""
         at = self._at[name]
-        return np.array([row[at] for row in self._rows.values()], dtype=np.float64)
+        return np.array([self._rows[prompt][at] for prompt in sorted(self._rows)], dtype=np.float64)
 
     def total(self, name: str) -> int:
         return int(self.column(name).sum())
@@ -54,7 +58,7 @@ class PromptSums:
         """``statistic`` of the columns' sums. ``n``: by default the sum of the last column."""
         parts = [self.column(c) for c in columns]
         found = self._resamples.estimate(statistic, *parts) if self else Estimate(None)
-        return _valued(name, found, int(parts[-1].sum()) if n is None else n, detail, reason)
+        return _valued(name, found, parts[-1], int(parts[-1].sum()) if n is None else n, detail, reason)
 
     def share(
         self,
@@ -68,7 +72,7 @@ class PromptSums:
         """``part`` of ``whole``; n: the sum of ``whole``. With Wilson's interval where all or nothing is."""
         parts = self.column(part), self.column(whole)
         found = self._resamples.share(*parts) if self else Estimate(None)
-        return _valued(name, found, int(parts[1].sum()), detail, reason)
+        return _valued(name, found, parts[1], int(parts[1].sum()), detail, reason)
 
     @property
     def _resamples(self) -> Resamples:
@@ -77,8 +81,10 @@ class PromptSums:
         return self._drawn
 
 
-def _valued(name: str, found: Estimate, n: int, detail: Mapping[str, Any] | None, reason: str) -> Value:
+def _valued(
+    name: str, found: Estimate, whole: Floats, n: int, detail: Mapping[str, Any] | None, reason: str
+) -> Value:
     told = dict(detail or {})
     if found.value is None:
         return Value(name, None, None, n, told | {"reason": reason})
-    return Value(name, found.value, found.ci95, n, told)
+    return Value(name, found.value, found.ci95 if np.count_nonzero(whole) >= FEWEST else None, n, told)

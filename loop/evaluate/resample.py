@@ -1,8 +1,8 @@
-"""Bootstrap over prompts: one set of resamples for every metric of an iteration.
+"""Bootstrap over prompts: one set of resamples for every metric over the same prompts.
 
 Samples of one prompt are not independent, so prompts are drawn, never samples (cluster bootstrap; Efron and
-Tibshirani, 1993, chapter 8). All metrics read the same draws: sums over prompts of any number of columns
-are one matrix product, and differences between metrics are paired over prompts by themselves.
+Tibshirani, 1993, chapter 8). What is measured over the same prompts with the same seed reads the same draws:
+sums over prompts of any number of columns are one matrix product, and differences are paired over prompts.
 """
 
 from __future__ import annotations

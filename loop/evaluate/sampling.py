@@ -80,15 +80,28 @@ def votes(samples: Samples) -> Votes:
     )
 
 
-def best_of(samples: Samples, score: Floats) -> Floats:
+def best_of(samples: Samples, score: Floats, k: int | None = None) -> Floats:
     """Whether the sample with the highest score is right (Cobbe et al., 2021, arXiv:2110.14168); the best
-    that tie share the outcome, as if one were drawn. Only scored samples can be chosen."""
+    that tie share the outcome, as if one were drawn. Only scored samples can be chosen.
+
+    ``k``: the chance of that among k samples, without bias from the n there are, so that it can be set beside
+    pass@k: the sample at rank i is the best of C(n - i, k - 1) of the C(n, k) choices. nan where n < k. By
+    default among all.
+    """
+    from scipy.special import comb  # slow to import; only who measures pays for it
+
     asked = samples.known & np.isfinite(score)
-    prompt, score = samples.prompt[asked], score[asked]
-    best = np.full(samples.prompts, -np.inf)
-    np.maximum.at(best, prompt, score)
-    chosen = score == best[prompt]
-    return _means(prompt[chosen], samples.right[asked][chosen], samples.prompts)
+    order = np.lexsort((-score[asked], samples.prompt[asked]))
+    prompt, score, right = samples.prompt[asked][order], score[asked][order], samples.right[asked][order]
+    size = np.bincount(prompt, minlength=samples.prompts)
+    n, rank = size[prompt], np.arange(len(prompt)) - (np.cumsum(size) - size)[prompt] + 1
+    of = n if k is None else np.full(len(n), k)
+    fresh = np.append(True, (np.diff(prompt) != 0) | (np.diff(score) != 0))[: len(prompt)]
+    tied = np.cumsum(fresh) - 1
+    shared = _means(tied, right, int(fresh.sum()))[tied]
+    chance = divided(comb(n - rank, of - 1), comb(n, of))
+    best = np.bincount(prompt, weights=shared * chance, minlength=samples.prompts)
+    return np.where(size >= (1 if k is None else k), best, np.nan)
 
 
 def right_among_best(samples: Samples, score: Floats, k: int) -> Floats:

@@ -1,8 +1,9 @@
 """May the word of a critic, judge, scorer, checker or of people alone decide what is kept?
 
 A rule over what was measured of it. Each need is a figure that must lie within limits; it holds when the
-whole 95 % interval does and rests on `ENOUGH`, and is broken when the whole interval lies beyond. So the
-answer is yes, no, or that there is not enough evidence; what was not measured never licenses anything.
+whole 95 % interval does and rests on enough (`Seen.enough`), and is broken when the whole interval lies
+beyond. So the answer is yes, no, or that there is not enough evidence; what was not measured never licenses
+anything.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class State(StrEnum):
     HOLDS = "holds"
     BROKEN = "broken"
     UNSURE = "unsure"  # the interval lies across a limit
-    FEW = "few"  # measured on fewer than `ENOUGH`
+    FEW = "few"  # measured on too few, or on so few prompts that it has no interval
     MISSING = "missing"
 
 

@@ -21,7 +21,6 @@ from webapp.iterations.services.selection import UNIFORM_ALREADY
 from webapp.traces import models as traces
 
 CHUNK = 5000
-ORDER = AnnotatePart.model_fields["order"].default
 
 
 class Word(NamedTuple):
@@ -75,7 +74,10 @@ def critic_said(iteration: Iteration, responses: Iterable[UUID] | None = None) -
 
 def drawn_uniformly(iteration: Iteration) -> set[UUID]:
     """Responses that people were asked about by chance alone: what stands for all others."""
+    part = AnnotatePart.model_validate(iteration.recipe.get("annotate") or {})
     tasks = iteration.tasks.filter(purpose=TaskPurpose.LABEL, response__isnull=False)
-    if (iteration.recipe.get("annotate") or {}).get("order", ORDER) not in UNIFORM_ALREADY:
+    # Of two critiques those are asked about first that contradict each other, whatever the order.
+    contradicted_first = part.kind == "critique_review" and part.critiques > 1
+    if part.order not in UNIFORM_ALREADY or contradicted_first:
         tasks = tasks.filter(Q(meta__control=True))
     return set(tasks.values_list("response_id", flat=True))

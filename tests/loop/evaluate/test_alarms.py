@@ -45,9 +45,10 @@ def test_the_whole_interval_must_clear_the_limit():
     assert not below(Seen(0.1, 0.0, 0.2, 100), 0.2)
 
 
-def test_without_an_interval_the_value_counts_and_few_never_do():
-    assert above(Seen(0.3, n=30), 0.2)
-    assert not above(Seen(0.3, n=29), 0.2)
+def test_without_an_interval_nothing_is_sure_nor_on_few():
+    assert above(Seen(0.3, 0.25, 0.35, 30), 0.2)
+    assert not above(Seen(0.3, n=100), 0.2)
+    assert not above(Seen(0.3, 0.25, 0.35, 29), 0.2)
     assert not above(Seen(1.0, 1.0, 1.0, 29), 0.2)  # all of a few: a bootstrap without width
 
 

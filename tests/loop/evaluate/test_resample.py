@@ -63,9 +63,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(prompts):
     """Eight samples of each prompt, whose chance to be right is the prompt's own, Beta(1, 2): samples of one
     prompt are alike. Mean, ratio (some samples are not scored) and a paired difference."""
     rng = np.random.default_rng(17)
-    runs, held = 400, np.zeros(3)
-    for run in range(runs):
-        draws = Resamples(prompts, seed=run, resamples=400)
+    runs, held, draws = 400, np.zeros(3), Resamples(prompts, resamples=400)
+    for _ in range(runs):
         chance = rng.beta(1, 2, size=prompts)
         scored = rng.integers(2, 9, size=prompts)
         right = rng.binomial(scored, chance)

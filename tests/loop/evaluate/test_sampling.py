@@ -1,5 +1,7 @@
 """Several samples of a prompt, by hand."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,21 @@ def test_best_of_n():
     score = np.array([0.9, 0.1, 0.2, 0.7, 0.2, 0.5, 0.5, 0.1, 0.9, NAN, NAN])
     # picked: right; wrong; a tie of both; the unscored cannot be picked; nobody scored
     same(best_of(samples, score), 1, 0, 0.5, 0, NAN)
+
+
+def test_best_of_k_is_the_mean_over_every_choice_of_k():
+    rng = np.random.default_rng(4)
+    right, score = rng.integers(0, 2, 6).astype(float), rng.integers(0, 4, 6) / 4  # scores tie
+    samples = samples_of(right.tolist(), [1.0])
+    told = np.append(score, 0.5)
+
+    def best(chosen):
+        chosen = np.array(chosen)
+        return right[chosen][score[chosen] == score[chosen].max()].mean()
+
+    for k in (1, 2, 3, 6):
+        same(best_of(samples, told, k), np.mean([best(c) for c in combinations(range(6), k)]),
+             1 if k == 1 else NAN)  # fmt: skip
 
 
 def test_right_among_the_best_two():

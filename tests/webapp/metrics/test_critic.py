@@ -42,7 +42,7 @@ def test_against_the_checker(iteration):
     found = measured(iteration, Stage.GENERATE, "Critic")
     agrees = found["critic_agrees_with_checker"]
     assert (agrees.value, agrees.n, agrees.detail) == (0.6, 5, {"unscored": 1})
-    assert agrees.ci95[0] < 0.6 < agrees.ci95[1]
+    assert agrees.ci95 is None  # five prompts do not show how much prompts differ
     assert (found["critic_tpr"].value, found["critic_tnr"].value) == (0.5, pytest.approx(2 / 3))
     assert found["critic_balanced_accuracy"].value == pytest.approx((0.5 + 2 / 3) / 2)
     assert (found["critic_false_alarm"].value, found["critic_unparsed"].value) == (0.5, pytest.approx(1 / 7))

@@ -64,6 +64,13 @@ def test_only_what_was_drawn_by_chance_stands_for_the_rest():
     assert "fewer than two" in found.detail["reason"]
 
 
+def test_two_critiques_are_shown_where_they_contradict_each_other_most_which_stands_for_nothing():
+    two = {"annotate": {"kind": "critique_review", "critiques": 2, "order": "random"}}
+    assert ppi(project_of(6, 4, bias=0, seed=0, recipe=two)[0]) == {}
+    one = {"annotate": two["annotate"] | {"critiques": 1}}
+    assert ppi(project_of(6, 4, bias=0, seed=0, recipe=one)[0])["ppi_right"].n == 4
+
+
 def test_how_often_the_critics_verdict_is_right():
     iteration, _ = project_of(40, 20, bias=0, seed=1)
     for n, response in enumerate(Response.objects.filter(iteration=iteration).order_by("prompt_id", "id")):

@@ -26,11 +26,15 @@ METRICS = (
     ),
     Metric(
         *("maj_at_k", "maj@k: the most frequent answer", "share", "up"),
-        *("share of prompts whose most frequent answer is right; ties share", "arXiv:2203.11171"),
+        *(
+            "share of prompts whose most frequent answer of all samples is right; ties share",
+            "arXiv:2203.11171",
+        ),
     ),
     Metric(
         *("best_of_n:*", "Best of n by a scorer", "share", "up"),
-        *("share of prompts whose sample with the highest score is right; ties share", "arXiv:2110.14168"),
+        *("chance that of k samples the one with the highest score is right; ties share", "arXiv:2110.14168"),
+        version=2,
     ),
 )
 UNSCORED = "no sample could be scored"
@@ -62,8 +66,8 @@ def _in_k(samples: Samples, draws: Resamples, k: int) -> Iterator[Value]:
     if samples.answered.any():  # else answers are no part of what is asked
         yield value_of("maj_at_k", draws.mean_share(np.where(full, votes(samples).right, np.nan)), k=k)
     for name, score in samples.scorers.items():
-        best = draws.mean_share(np.where(full, best_of(samples, score), np.nan))
-        yield value_of(f"best_of_n:{name}", best, reason="no scored sample has this score", k=k)
+        best = draws.mean_share(best_of(samples, score, k))
+        yield value_of(f"best_of_n:{name}", best, reason=f"no prompt has {k} samples with this score", k=k)
 
 
 MEASURES = {Stage.GENERATE: generated}

@@ -19,7 +19,11 @@ ORDER = 40
 METRICS = (
     Metric(
         *("ece:*", "Calibration error", "score", "down"),
-        *("sum over 10 bins of n_b / N |accuracy_b - confidence_b|", "arXiv:1706.04599"),
+        *(
+            "sum over 10 bins of n_b / N |accuracy_b - confidence_b|, less what chance adds",
+            "arXiv:1909.10155",
+        ),
+        version=2,
     ),
     Metric("brier:*", "Brier score", "score", "down", "mean (confidence - right)^2", "Brier 1950"),
     Metric(

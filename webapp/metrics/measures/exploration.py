@@ -26,7 +26,8 @@ METRICS = (
     Metric("pass_gain", "What more tries add", "points", "", "pass@k - pass@1", BSTAR),
     Metric(
         *("exploitation_gap:*", "Found, but not chosen", "ratio", "down"),
-        *("(pass@k - best-of-n) / (pass@k - pass@1)", BSTAR),
+        *("(pass@k - best of k) / (pass@k - pass@1)", BSTAR),
+        version=2,
     ),
     Metric(
         *("reward_pass_at_k:*", "A right one among a scorer's first two", "share", "up"),
@@ -98,8 +99,7 @@ def _choosing(samples: Samples, draws: Resamples, k: int) -> Iterator[Value]:
     once, often = (pass_at_k(samples.scored, samples.solved, i) for i in (1, k))
     yield value_of("pass_gain", draws.difference(often, once), k=k)
     for name, score in samples.scorers.items():
-        best = np.where(samples.scored >= k, best_of(samples, score), np.nan)
-        gap = formulas.exploitation_gap(draws, best, once, often)
+        gap = formulas.exploitation_gap(draws, best_of(samples, score, k), once, often)
         yield value_of(f"exploitation_gap:{name}", gap, reason="more tries find no more", k=k)
         if k > TOP:
             first = draws.mean_share(right_among_best(samples, score, TOP))

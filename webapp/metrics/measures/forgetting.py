@@ -28,8 +28,9 @@ METRICS = (
            "challenger - champion, prompt by prompt",
            _SURVEY),
     Metric("forgetting", "Below the best earlier model", "points", "down",
-           "F = max over earlier champions and the base of accuracy on the same probe prompts - accuracy now",
-           _SURVEY),
+           "F = max over earlier champions and the base of accuracy on the same probe prompts - accuracy now."
+           " Interval: of all these differences together",
+           _SURVEY, version=2),
     Metric("forgotten", "Solved earlier, wrong now", "share", "down",
            "probe prompts wrong now / probe prompts that the base or a champion had right", _SURVEY),
 )  # fmt: skip

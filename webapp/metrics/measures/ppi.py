@@ -22,12 +22,15 @@ GROUP = "Prediction-powered"
 ORDER = 110
 
 _FORMULA = "mean(people) + lambda (mean(machine, other prompts) - mean(machine, where people looked))"
+_INTERVAL = "Student's t, over two units more that differ either way"
 METRICS = (
     Metric("ppi_right", "Samples that are right, by people's standard", "share", "up",
-           f"{_FORMULA}; machine: the checker, else the critic. Of samples drawn by chance alone",
-           "arXiv:2311.01453"),
+           f"{_FORMULA}; machine: the checker, else the critic. Of samples drawn by chance alone."
+           f" Interval: {_INTERVAL}",
+           "arXiv:2311.01453", version=2),
     Metric("ppi_critic_right", "How often the critic's verdict is right", "share", "up",
-           f"{_FORMULA}; of critiques; machine: the checker", "arXiv:2311.01453"),
+           f"{_FORMULA}; of critiques; machine: the checker. Interval: {_INTERVAL}", "arXiv:2311.01453",
+           version=2),
 )  # fmt: skip
 
 OPEN = 0.5  # what a machine that does not decide says: the estimate stays unbiased whatever it is
@@ -100,7 +103,7 @@ def _estimate(name: str, people: Says, machine: Says, homes: Mapping[UUID, int],
         min(1.0, max(0.0, found.value)),
         (max(0.0, low), min(1.0, high)),
         found.n,
-        detail | {"lambda": found.weight},
+        detail | {"interval": "prediction-powered", "lambda": found.weight},
     )
 
 
