@@ -6,10 +6,11 @@ Metric values alone are read: what a group of `measures` wrote when a stage ende
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
@@ -17,6 +18,8 @@ from loop.evaluate.alarms.rule import ENOUGH, Seen
 from loop.evaluate.trust import NEEDS, Answer, Finding, Kind, Licence, Need, State, licence
 from webapp.metrics.charts import Spark, sparkline
 from webapp.metrics.measures import metric_named
+from webapp.metrics.measures.judge import MODEL
+from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import written, written_interval
 from webapp.metrics.values import (
     SPAN,
@@ -42,7 +45,6 @@ BESIDE: Mapping[Kind, tuple[str, ...]] = {
     Kind.CHECKER: (),
     Kind.PEOPLE: ("accept_rate", "override_rate"),
 }  # fmt: skip
-BY_MODEL = (Kind.CRITIC, Kind.JUDGE)
 TITLES = {
     Kind.CRITIC: lazy("The model’s critic"),
     Kind.JUDGE: lazy("The judge of pairs"),
@@ -136,7 +138,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the page and its figures read: two queries."""
+    """What the page and its figures read: two queries, and two more for whose word a figure is."""
 
     project: Project
     turns: list[Turn]
@@ -151,9 +153,10 @@ class Ledger:
         wild = [f"{name}*" if name.endswith(":") else name for name in names]
         return cls(project, turns, readings_of(project, turns, wild))
 
-    def newest(self, name: str) -> tuple[Turn | None, Reading | None]:
+    def newest(self, name: str, turns: Sequence[Turn] | None = None) -> tuple[Turn | None, Reading | None]:
+        """The newest value, of all turns or of these."""
         values = self.readings.get(name, {})
-        turn = latest(self.turns, values)
+        turn = latest(self.turns if turns is None else turns, values)
         return turn, values[turn.pk] if turn else None
 
     @cached_property
@@ -161,38 +164,55 @@ class Ledger:
         """Everybody of whom something was measured, in the order of `Kind`; scorers by name."""
         sources = sorted(name.partition(":")[2] for name in self.readings if name.startswith("auroc:"))
         found = [self._entry(kind, s) for kind in Kind for s in (sources if kind is Kind.SCORER else [""])]
-        return self._with_models([entry for entry in found if entry.turn is not None])
-
-    def _with_models(self, entries: list[Entry]) -> list[Entry]:
-        """Critic and judge are the champion of their iteration, with its own words. One query."""
-        pks = {e.turn.pk for e in entries if e.turn and e.kind in BY_MODEL}
-        names = dict(self.project.iterations.filter(pk__in=pks).values_list("pk", "champion__name"))
-        return [
-            replace(e, model=names.get(e.turn.pk) or "") if e.turn and e.kind in BY_MODEL else e
-            for e in entries
-        ]
+        return [entry for entry in found if entry.turn is not None]
 
     def _entry(self, kind: Kind, source: str) -> Entry:
-        found = licence(kind, self._seen, source)
-        rows = [self._measure(f.need.name + source, f) for f in found.findings]
-        shown = {row.name for row in rows}
-        beside = [name + source if name.endswith(":") else name for name in BESIDE[kind]]
-        rows += [self._measure(name) for name in beside if name not in shown]
+        needed, beside = (
+            [name + source if name.endswith(":") else name for name in names]
+            for names in ([need.name for need in NEEDS[kind]], BESIDE[kind])
+        )
+        turns, model = self._of_one(kind, [*needed, *beside])
+        newest = {name: self.newest(name, turns)[1] for name in needed}
+        seen = {name: Seen(r.value, r.low, r.high, r.n) for name, r in newest.items() if r is not None}
+        found = licence(kind, seen, source)
+        rows = [self._measure(f.need.name + source, turns, f) for f in found.findings]
+        rows += [self._measure(name, turns) for name in beside]
         title = str(TITLES[kind]) % {"source": source.replace("_", " ")} if source else str(TITLES[kind])
-        return Entry(kind, source, title, found, [row for row in rows if row.reading or row.finding])
+        return Entry(kind, source, title, found, [row for row in rows if row.reading or row.finding], model)
 
-    def _measure(self, name: str, finding: Finding | None = None) -> Measure:
-        turn, reading = self.newest(name)
+    def _of_one(self, kind: Kind, names: Sequence[str]) -> tuple[list[Turn], str]:
+        """The turns that may be put together, and whose word they tell of: of a critic or judge only those
+        of the model that was measured last, for what an earlier one did licenses nobody."""
+        newest = max(
+            (turn for name in names if (turn := self.newest(name)[0])), key=lambda t: t.number, default=None
+        )
+        spoke = self._spoke.get(kind)
+        if spoke is None or newest is None:
+            return self.turns, ""
+        return [t for t in self.turns if spoke.get(t.pk) == spoke.get(newest.pk)], spoke[newest.pk][1]
+
+    @cached_property
+    def _spoke(self) -> Mapping[Kind, Mapping[int, tuple[object, str]]]:
+        """Whose word a critic's and a judge's figures are, by iteration: the champion with its own words, or
+        of pairs a scorer. As what tells them apart, and its name."""
+        pks = [turn.pk for turn in self.turns]
+        rows = self.project.iterations.filter(pk__in=pks).values_list("pk", "champion_id", "champion__name")
+        champions = {pk: (version, name or "") for pk, version, name in rows}
+        values = MetricValue.objects.filter(iteration__in=pks, name__startswith="judge_", model_version=None)
+        scorers = {
+            pk: (judge, judge.replace("_", " "))
+            for pk, judge in values.values_list("iteration_id", KT("detail__judge"))
+            if judge and judge != MODEL
+        }
+        return {Kind.CRITIC: champions, Kind.JUDGE: champions | scorers}
+
+    def _measure(self, name: str, turns: Sequence[Turn], finding: Finding | None = None) -> Measure:
+        turn, reading = self.newest(name, turns)
         values = self.readings.get(name, {})
         past = [values.get(t.pk) for t in self.turns[-SPAN:]]
         label = _("%(title)s over the last iterations") % {"title": _title(name)}
         spark = sparkline([(r.value, r.low, r.high) if r else (None, None, None) for r in past], label)
         return Measure(name, reading, turn, spark, finding)
-
-    @cached_property
-    def _seen(self) -> dict[str, Seen]:
-        newest = {name: self.newest(name)[1] for name in self.readings}
-        return {name: Seen(r.value, r.low, r.high, r.n) for name, r in newest.items() if r is not None}
 
 
 def sentence(found: Licence, source: str = "") -> str:

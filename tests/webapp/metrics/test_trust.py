@@ -6,6 +6,7 @@ from django.urls import reverse
 from loop.evaluate.trust import Answer, Kind
 from tests import factories as make
 from tests.webapp.metrics.ledger import ledger_make
+from webapp.iterations.models import Iteration
 from webapp.metrics.figures.trust import agreement_figure, powered_figure
 from webapp.metrics.models import MetricValue
 from webapp.metrics.trust_page import Ledger
@@ -39,6 +40,38 @@ def test_whose_word_may_decide_alone_by_the_newest_main_iteration():
     assert critic.model
     tnr = next(m for m in critic.measures if m.name == "critic_tnr")
     assert (tnr.reading.value, tnr.limit, tnr.sign) == (0.6, "above 50.0\u202f%", "✓")  # not the control's
+
+
+def test_what_an_earlier_model_did_licenses_nobody():
+    """Iteration 6 has another champion than iteration 5."""
+    past = ledger_make()
+    MetricValue.objects.filter(name="critic_tnr", iteration=past.iterations[5]).delete()
+    entry = critic_of(past.project)
+    assert entry.licence.answer is Answer.UNKNOWN
+    assert "was not measured" in entry.sentence
+    assert [m.reading for m in entry.measures if m.name == "critic_tnr"] == [None]
+    Iteration.objects.filter(pk=past.iterations[4].pk).update(champion=past.iterations[5].champion)
+    entry = critic_of(past.project)  # measured on the fifth, of the same model
+    assert [m.turn.number for m in entry.measures if m.name == "critic_tnr"] == [5]
+
+
+def critic_of(project):
+    return next(e for e in Ledger.of(project).entries if e.kind is Kind.CRITIC)
+
+
+def test_two_judges_are_not_put_together():
+    past = ledger_make()
+    Iteration.objects.filter(pk=past.iterations[4].pk).update(champion=past.iterations[5].champion)
+    own, reward = ({"judge": name} for name in ("model", "reward"))
+    values = MetricValue.objects.filter(name__startswith="judge_")
+    values.update(detail=own)
+    values.filter(iteration=past.iterations[5], name="judge_flips").delete()
+    values.filter(iteration=past.iterations[5]).update(detail=reward)
+    entry = next(e for e in Ledger.of(past.project).entries if e.kind is Kind.JUDGE)
+    assert (entry.model, entry.licence.answer) == ("reward", Answer.UNKNOWN)
+    values.update(detail=own)
+    entry = next(e for e in Ledger.of(past.project).entries if e.kind is Kind.JUDGE)
+    assert (entry.model, entry.licence.answer) == (past.iterations[5].champion.name, Answer.NO)
 
 
 def test_the_licence_in_words():
