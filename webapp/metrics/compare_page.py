@@ -11,12 +11,21 @@ from django.db.models.functions import Cast
 
 from loop.evaluate.metric import Metric
 from loop.evaluate.paired import Bootstrap, paired_bootstrap
-from loop.evaluate.unpaired import mean_of, unpaired_difference
+from loop.evaluate.unpaired import mean_of, means_difference
 from webapp.metrics.figures.metric import lineage_href
 from webapp.metrics.metrics_page import TONES, WORDS
 from webapp.metrics.models import PromptFigures
 from webapp.metrics.templatetags.numbers import written_difference, written_interval
-from webapp.metrics.values import Change, Reading, Turn, change_of, names_by_group, readings_of, title_of
+from webapp.metrics.values import (
+    Change,
+    Reading,
+    Turn,
+    alike,
+    change_of,
+    names_by_group,
+    readings_of,
+    title_of,
+)
 from webapp.projects.models import Project
 
 GAIN = "heldout_gain"
@@ -93,6 +102,11 @@ class Both:
     paired: Paired | None
     groups: list[tuple[str, list[Compared]]]
 
+    @property
+    def alike(self) -> bool:
+        """Whether their samples were drawn alike."""
+        return self.before.sampling == self.after.sampling
+
 
 def iterations_compared(project: Project, before: Turn, after: Turn) -> Both:
     """Two queries."""
@@ -109,7 +123,8 @@ def _compared(
 ) -> Compared:
     a, b = values.get(before.pk), values.get(after.pk)
     hrefs = (lineage_href(project, name, turn.number) for turn in (before, after))
-    return Compared(name, title_of(name), metric, a, b, change_of(metric, a, b), *hrefs)
+    change = change_of(metric, a, b) if alike(metric, before, after) else None
+    return Compared(name, title_of(name), metric, a, b, change, *hrefs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +138,8 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``mean``: of its iterations' gains; None without a measured one."""
+    """``mean``: of its iterations' gains, None without a measured one; ``ci95``: by how much they vary, None of
+    fewer than three."""
 
     name: str
     gains: list[Gain]
@@ -142,14 +158,12 @@ def recipe_gains(project: Project, name: str, turns: Sequence[Turn]) -> Recipe:
     ]
     if not gains:
         return Recipe(name, [], None, None)
-    return Recipe(name, gains, *mean_of([g.value for g in gains], [g.ci95 for g in gains]))
+    return Recipe(name, gains, *mean_of([g.value for g in gains]))
 
 
 def recipes_difference(before: Recipe, after: Recipe) -> tuple[float, Interval] | None:
-    """How much more the second gains in the mean; None unless both gained anything measured."""
-    if before.mean is None or before.ci95 is None or after.mean is None or after.ci95 is None:
-        return None
-    return unpaired_difference(before.mean, before.ci95, after.mean, after.ci95)
+    """How much more the second gains in the mean; None where either has too few iterations to tell."""
+    return means_difference([g.value for g in before.gains], [g.value for g in after.gains])
 
 
 def chosen(

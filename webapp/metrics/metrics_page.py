@@ -114,7 +114,7 @@ def _row(
     reading = values.get(turn.pk) if turn else None
     if turn is None or reading is None:
         return None
-    against = before(turns, turn, values)
+    against = before(turns, turn, values, metric)
     title = title_of(name)
     return Row(
         name=name,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KT
@@ -35,6 +36,7 @@ class Turn:
     kind: Kind
     alarms: int
     control_of: int | None  # pk
+    sampling: str = ""  # equal for iterations that sampled alike
 
 
 class Reading(NamedTuple):
@@ -76,16 +78,28 @@ def turns_of(
         found = found.filter(recipe_name=recipe)
     if until is not None:
         found = found.filter(number__lte=until)
-    rows = (
-        found.annotate(promote=KT("decision__promote"), fired=Count("alarms"))
-        .order_by("-number")
-        .values_list("pk", "number", "arm", "recipe_name", "stage", "promote", "fired", "control_of_id")
+    rows = found.annotate(
+        promote=KT("decision__promote"),
+        fired=Count("alarms"),
+        method=KT("recipe__method"),
+        settings=KT("recipe__settings"),
+    ).order_by("-number")
+    plain = ("pk", "number", "arm", "recipe_name", "stage", "control_of_id")
+    read = rows.values(*plain, "promote", "fired", "method", "settings")
+    return [_turn(row) for row in reversed(read[:last] if last else read)]
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    return Turn(
+        pk=row["pk"],
+        number=row["number"],
+        main=row["arm"] == Iteration.Arm.MAIN,
+        recipe=row["recipe_name"],
+        kind=_kind(row["arm"], row["stage"], row["promote"]),
+        alarms=row["fired"],
+        control_of=row["control_of_id"],
+        sampling=f"{row['method']} {row['settings']}",
     )
-    rows = rows[:last] if last else rows
-    return [
-        Turn(pk, number, arm == Iteration.Arm.MAIN, recipe, _kind(arm, stage, promote), fired, control_of)
-        for pk, number, arm, recipe, stage, promote, fired, control_of in reversed(rows)
-    ]
 
 
 def _kind(arm: str, stage: str, promote: str | None) -> Kind:
@@ -135,10 +149,22 @@ def detail_of(project: Project, name: str, number: int) -> MetricValue | None:
     ).first()
 
 
-def before(turns: Sequence[Turn], turn: Turn, values: Mapping[int, Reading]) -> Turn | None:
-    """The main iteration before this one that has a value: what a change is measured against."""
+@cache
+def _of_samples() -> frozenset[str]:
+    stages = (Stage.GENERATE, Stage.CURATE)
+    return frozenset(m.name for g in groups() if any(s in g.MEASURES for s in stages) for m in g.METRICS)
+
+
+def alike(metric: Metric, one: Turn, other: Turn) -> bool:
+    """Whether a difference between two iterations would be the model's: what is measured on samples depends
+    on how they were drawn (how many, how hot) as well, so there both must have sampled alike."""
+    return metric.name not in _of_samples() or one.sampling == other.sampling
+
+
+def before(turns: Sequence[Turn], turn: Turn, values: Mapping[int, Reading], metric: Metric) -> Turn | None:
+    """The newest main iteration before this one that has a value it may be compared with."""
     earlier = [t for t in turns if t.main and t.number < turn.number and _known(values.get(t.pk))]
-    return earlier[-1] if earlier else None
+    return next((t for t in reversed(earlier) if alike(metric, t, turn)), None)
 
 
 def _known(reading: Reading | None) -> bool:

@@ -4,7 +4,8 @@ import pytest
 
 from loop.evaluate.metric import Metric
 from tests import stories
-from webapp.metrics.values import Reading, before, change_of, latest, readings_of, turns_of
+from webapp.metrics.measures import metric_named
+from webapp.metrics.values import Reading, alike, before, change_of, latest, readings_of, turns_of
 
 UP = Metric("a", "A", "share", "up", "", "")
 NEITHER = Metric("a", "A", "share", "", "", "")
@@ -22,9 +23,10 @@ def test_iterations_are_told_apart_and_read_in_two_queries(django_assert_num_que
     assert set(values) == {"heldout_gain", "best_of_n:logprob", "best_of_n:self_verdict"}
     gain = values["heldout_gain"]
     assert gain[turns[3].pk].value == pytest.approx(-0.09)
-    assert before(turns, turns[3], gain) == turns[1]  # never the control
-    assert before(turns, turns[2], values["best_of_n:self_verdict"]) == turns[1]
-    assert before(turns, turns[1], values["best_of_n:self_verdict"]) is None
+    assert before(turns, turns[3], gain, metric_named("heldout_gain")) == turns[1]  # never the control
+    scored = metric_named("best_of_n:self_verdict")
+    assert before(turns, turns[2], values["best_of_n:self_verdict"], scored) == turns[1]
+    assert before(turns, turns[1], values["best_of_n:self_verdict"], scored) is None
     assert latest(turns, gain) == turns[5]
     assert [t.number for t in turns_of(past.project, arm="control")] == [3]
     assert [t.number for t in turns_of(past.project, arm="main", last=2)] == [5, 6]
@@ -51,3 +53,16 @@ def test_no_change_without_both_sides():
     known = Reading(0.5, 0.4, 0.6, 9, "share")
     assert change_of(UP, None, known) is None
     assert change_of(UP, known, known._replace(value=None)) is None
+
+
+@pytest.mark.django_db
+def test_figures_of_samples_are_compared_where_both_sampled_alike():
+    past = stories.measured_past()
+    numbers = (1, 2)
+    for number, samples in zip(numbers, (8, 32), strict=True):
+        iteration = past.project.iterations.get(number=number)
+        iteration.recipe = {"method": "rest_em", "settings": {"samples": samples}}
+        iteration.save()
+    first, second = turns_of(past.project)[:2]
+    assert not alike(metric_named("pass_at_k"), first, second)
+    assert alike(metric_named("heldout_gain"), first, second)  # greedy, on the same prompts

@@ -20,6 +20,7 @@ from webapp.metrics.values import (
     Reading,
     Readings,
     Turn,
+    alike,
     change_of,
     readings_of,
     title_of,
@@ -104,10 +105,11 @@ def source_of(name: str) -> str:
 
 
 def conclusion(metric: Metric, title: str, turns: Sequence[Turn], values: Mapping[int, Reading]) -> str:
-    """What the line says, from the first main iteration to the newest."""
+    """What the line says, from the first main iteration that may be compared with the newest on."""
     known = [t for t in turns if t.pk in values and values[t.pk].value is not None]
     known = [t for t in known if t.main] or known
-    first, last = known[0], known[-1]
+    last = known[-1]
+    first = next(t for t in known if alike(metric, t, last))
     now = values[last.pk]
     told = {"title": title, "now": written(now.value, now.unit), "last": last.number}
     change = change_of(metric, values[first.pk], now) if first != last else None
@@ -128,6 +130,8 @@ def _caption(turns: Sequence[Turn], metric: Metric, values: Mapping[int, Reading
     parts = [axes]
     if any(r.ci95 for r in values.values()):
         parts.append(_("Band: the interval at 95 %, by drawing prompts anew."))
+    if turns and not all(alike(metric, t, turns[-1]) for t in turns):
+        parts.append(_("Iterations that sampled otherwise (number, temperature) are not compared."))
     kinds = {t.kind for t in turns if not t.alarms}
     marks = [f"{sign} {KINDS[kind]}" for kind, sign in MARKS.items() if kind in kinds]
     alarmed = {t.kind == "held" for t in turns if t.alarms}

@@ -137,7 +137,7 @@ def _edits(iteration: Iteration, rewrites: QuerySet[Response]) -> Iterable[Value
         sums.add(prompt, {"ratio": ratio, "same": ratio == 0, "rewrites": 1})
     if not sums:
         return []
-    histogram = {"histogram": [tenths[i] for i in range(10)]}
+    histogram = {"histogram": [[f"{i / 10:.1f} to {(i + 1) / 10:.1f}", tenths[i]] for i in range(10)]}
     return [
         sums.share("edit_ratio", "ratio", "rewrites", detail=histogram),
         sums.share("edit_unchanged", "same", "rewrites"),
