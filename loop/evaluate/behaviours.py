@@ -17,7 +17,7 @@ from loop.evaluate.samples import Floats
 
 _FIND = r"(?:find|calculate|compute|determine|work out|figure out)"
 _GOAL = r"(?:the (?:goal|target|answer|total)|-?\d[\d.,]*)"
-# Phrases of each habit, in lower case, and what a line must contain for any of them to be there.
+# Phrases of each habit, in lower case.
 PHRASES: Mapping[str, tuple[str, ...]] = {
     # An explicit check of a result against what was asked.
     "verification": (
@@ -59,31 +59,23 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+# Substrings are found much faster than patterns: of every match of a habit's phrases, one of these is a part.
 _HINTS: Mapping[str, tuple[str, ...]] = {
     "verification": (
-        *(
-            "check",
-            "verif",
-            "confirm",
-            "match",
-            "agree",
-            "consistent",
-            "equal",
-            "is not ",
-            "isn't",
-            "reached",
-        ),
+        "check", "verif", "confirm", "match", "agree", "consistent", "equal", "is not ", "isn't", "reached",
     ),
     "backtracking": (
-        *("wait", "try ", "start ", "begin ", " back ", "mistake", "error", "thought", "scratch", "undo"),
-        *("is not ", "isn't", "wrong", "incorrect", " work", "help"),
+        "wait", "try ", "start ", "begin ", " back ", "mistake", "error", "thought", "scratch", "undo",
+        "is not ", "isn't", "wrong", "incorrect", " work", "help",
     ),
-    "subgoals": ("find", "calculate", "compute", "determine", "work out", "figure out", "sub", "break "),
+    "subgoals": (
+        "find", "calculate", "compute", "determine", "work out", "figure out", "sub", "break ",
+    ),
     "backward": (
-        *("backward", "the goal", "the target", "the answer", "the end", "the result", "reverse"),
-        *("to get ", "to reach ", "to make ", "to obtain ", "need for"),
+        "backward", "the goal", "the target", "the answer", "the end", "the result", "reverse", "to get ",
+        "to reach ", "to make ", "to obtain ", "need for", "need to get", "need to reach",
     ),
-}
+}  # fmt: skip
 _PATTERNS = {name: re.compile(rf"(?<!\w)(?:{'|'.join(phrases)})") for name, phrases in PHRASES.items()}
 
 
@@ -102,7 +94,7 @@ def counts(texts: Sequence[str]) -> Mapping[str, Floats]:
 
 
 def _count(text: str, hints: tuple[str, ...], pattern: re.Pattern[str]) -> int:
-    """Substrings are found much faster than patterns: only lines with a hint are read closely."""
+    """Only lines with a hint are read closely."""
     if not any(hint in text for hint in hints):
         return 0
     return sum(len(pattern.findall(line)) for line in text.split("\n") if any(hint in line for hint in hints))

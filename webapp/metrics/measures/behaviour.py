@@ -19,7 +19,7 @@ METRICS = (
     Metric("behaviour_verification", "Checks a result", "count", "", COUNTED, HABITS),
     Metric("behaviour_backtracking", "Gives up a path for another", "count", "", COUNTED, HABITS),
     Metric("behaviour_subgoals", "Sets itself a subgoal", "count", "", COUNTED, HABITS),
-    Metric("behaviour_backward", "Works back from the goal", "count", "", COUNTED, HABITS),
+    Metric("behaviour_backward", "Works back from the goal", "count", "", COUNTED, HABITS, version=2),
 )
 
 
