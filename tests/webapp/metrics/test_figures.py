@@ -107,13 +107,13 @@ def test_numbers_are_raw_and_never_formulas(get):
     assert lines == ["Iteration,'=Accuracy", "'=HYPERLINK(1),-0.5"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\nx", " =1", "\xa0-1"])
 def test_texts_that_begin_like_a_formula_are_quoted(text):
     assert safe(text) == "'" + text
 
 
 def test_numbers_and_words_stay():
-    assert (safe(-1.5), safe("a-b"), safe("")) == (-1.5, "a-b", "")
+    assert (safe(-1.5), safe("a-b"), safe(" a"), safe("")) == (-1.5, "a-b", " a", "")
 
 
 def test_the_page_keeps_the_filters(get):

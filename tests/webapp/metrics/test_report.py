@@ -11,7 +11,7 @@ from django.urls import reverse
 from tests import factories as make
 from tests import stories
 from webapp.iterations.models import Iteration
-from webapp.metrics.models import Alarm
+from webapp.metrics.models import Alarm, MetricValue
 from webapp.metrics.report.markdown import fenced, plain
 from webapp.projects.models import Role
 from webapp.traces.models import Response
@@ -66,7 +66,10 @@ def test_alarms_come_with_what_to_do_and_what_was_done(client, past):
 
 def test_metrics_stand_with_intervals_and_change(client):
     story = stories.measured_past()
+    told = MetricValue.objects.filter(iteration__number=6, name="kept_right")
+    told.update(detail={"interval": "Wilson"})
     text = get(client, story.lead, story.project, 6).content.decode()
+    assert "97.0 to 99.0 (Wilson)" in text
     assert "95 % interval" in text
     assert "iteration 5" in text
     assert '<svg class="chart"' in text
@@ -111,6 +114,20 @@ def test_a_fence_is_longer_than_any_run_within():
     assert fenced("a") == "```text\na\n```"
     assert fenced("``` ````").startswith("`````text")
     assert plain("a|b\n# [x](y)") == "a\\|b \\# \\[x\\](y)"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("ask @ann, $5", "ask @\u2060ann, \\$5"),
+        ("http://e.org or WWW.e.org", "http:\u2060//e.org or WWW\u2060.e.org"),
+        ("1. first", "1\\. first"), ("12)", "12\\)"), ("- a", "\\- a"), ("+ a", "\\+ a"),
+        ("---", "\\---"), ("==", "\\=="), ("-", "\\-"),
+        ("0.62", "0.62"), ("1.5 to 2", "1.5 to 2"), ("+3.2 points", "+3.2 points"), ("-5", "-5"),
+    ],
+)  # fmt: skip
+def test_people_write_text_not_markdown(text, written):
+    assert plain(text) == written
 
 
 # ---- who gets it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models.fields.json import KT
 from django.utils import timezone, translation
 
 from loop.stages import Stage
@@ -135,18 +136,21 @@ def _metrics(
     iteration: Iteration, turns: list[Turn], readings: Readings, here: Turn, told: bool
 ) -> Iterator[Block]:
     hidden = {group.GROUP for group in groups() if Stage.EVALUATE in group.MEASURES}
+    marked = iteration.metrics.filter(detail__has_key="interval")
+    kinds = dict(marked.values_list("name", KT("detail__interval")))  # of intervals that are no bootstrap
     rows: list[tuple[str, ...]] = []
     for group in groups_shown(iteration.project, turns, readings, at=here):
         if told or group.name not in hidden:
-            rows += [(group.name,), *map(_metric, group.rows)]
+            rows += [(group.name,), *(_metric(row, kinds.get(row.name)) for row in group.rows)]
     if rows:
         yield Table(("Metric", "Value", "95 % interval", "n", "Change", "Against"), rows, (1, 2, 3, 4))
 
 
-def _metric(row: Row) -> tuple[str, ...]:
+def _metric(row: Row, kind: str | None) -> tuple[str, ...]:
+    ends = f"{row.ends} ({kind})" if row.ends and kind else row.ends
     change = f"{row.by} ({row.word})" if row.change else ""
     against = f"iteration {row.against.number}" if row.against else ""
-    return (row.title, row.text, row.ends, whole(row.reading.n), change, against)
+    return (row.title, row.text, ends, whole(row.reading.n), change, against)
 
 
 def _examples(iteration: Iteration) -> list[Block]:

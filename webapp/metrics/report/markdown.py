@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from webapp.metrics.report.document import Alert, Block, Bullets, Drawing, Example, Report, Table, Text
 
-MARKS = "\\`*_[]<>#|~&"
+MARKS = "\\`*_[]<>#|~&$"
+# What a line that begins so would be: a list, a rule, or the line before it a heading.
+BEGINS = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|-+$|=+$))")
+# Whom or where a site that shows Markdown would link to: an escape does not keep it from that.
+LINKED = re.compile(r"@|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+JOINER = "\u2060"  # neither seen nor a place to break the line
 
 
 def markdown(report: Report) -> str:
@@ -26,7 +31,8 @@ def markdown(report: Report) -> str:
 def plain(text: str) -> str:
     """Text of people as one line that Markdown takes for text."""
     line = " ".join(re.split(r"[^\S\u202f\xa0]+", text.strip()))  # a number's thin spaces stay
-    return "".join(f"\\{c}" if c in MARKS else c for c in line)
+    line = "".join(f"\\{c}" if c in MARKS else c for c in line)
+    return LINKED.sub(rf"\g<0>{JOINER}", BEGINS.sub(r"\1\\", line))
 
 
 def fenced(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import textwrap
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from webapp.projects.selectors import project_for
 WIDTH, EDGE = 760, 20  # pixels of a drawing on its own
 HEADING, HEADING_LETTERS = 24, 78
 CAPTION, CAPTION_LETTERS = 18, 116
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the start of a formula
+FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@]")  # what spreadsheets take for the start of a formula
 
 
 @project_page()
@@ -91,4 +92,4 @@ def raw(cell: Cell) -> Any:
 
 def safe(value: Any) -> Any:
     """A text that no spreadsheet takes for a formula; numbers stay as they are."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
