@@ -56,15 +56,15 @@ def ece(draws: Resamples, prompt: Ints, confidence: Floats, right: Floats, bins:
     any error would show as much in one of forty draws.
     """
     where, off = bin_of(confidence, bins), right - confidence
-    columns = [_counted(prompt, draws.n, off * (where == b)) for b in range(bins)]
+    cells = _counted(prompt * bins + where, draws.n * bins, off).reshape(draws.n, bins)
     count = _counted(prompt, draws.n)
-    found = np.array([column.sum() for column in columns]) / count.sum()
-    sums = draws.sums(*columns, count)
+    found = cells.sum(axis=0) / count.sum()
+    sums = draws.sums(*cells.T, count)
     drawn = sums[:, :-1] / np.maximum(sums[:, -1:], 1.0)
     plain = float(np.abs(found).sum())
     bias = max(0.0, float(np.abs(drawn).sum(axis=1).mean()) - plain)
     value, prompts = max(0.0, plain - bias), int(np.count_nonzero(count))
-    if prompts == 1:
+    if prompts == 1 or np.mean(sums[:, -1] == 0) > 0.05:  # as `Resamples.interval`
         return Estimate(value, None, prompts)
     low, high = np.quantile(drawn @ np.sign(found), [0.025, 0.975])
     by_chance = np.quantile(np.abs(drawn - found).sum(axis=1), 0.975)

@@ -30,8 +30,8 @@ def test_the_calibration_error():
 
 
 def test_what_chance_adds_to_the_calibration_error_is_taken_off():
-    # Two prompts of one sample, in bins of their own, off by -0.6 and 0.7: 0.65. Of four draws one is twice the
-    # first, 0.6; one twice the second, 0.7; two are both: on average 0.65, so nothing is taken off.
+    # Two prompts of one sample, in bins of their own, off by -0.6 and 0.7: 0.65. Of four draws one is twice
+    # the first, 0.6; one twice the second, 0.7; two are both: on average 0.65, so nothing is taken off.
     said, right, prompt = np.array([0.6, 0.3]), np.array([0.0, 1.0]), np.arange(2)
     assert ece(Resamples(2), prompt, said, right).value == pytest.approx(0.65, abs=0.005)
     # In one bin, off by -0.65 and 0.35: |-0.3| / 2. Draws: 0.65, 0.35 and twice 0.15: 0.325, so 0.15 - 0.175.
