@@ -85,7 +85,7 @@ NEEDS: Mapping[Kind, tuple[Need, ...]] = {
         Need("judge_agrees_with_people", low=CHANCE + MARGIN, source="arXiv:2306.05685"),
         Need("judge_flips", high=0.15, source="arXiv:2306.05685"),
         Need("judge_first_bias", low=0.35, high=0.65, source="arXiv:2407.19594"),
-        Need("judge_length_bias", low=0.35, high=0.65, source="arXiv:2407.19594"),
+        Need("judge_length_bias", low=0.35, high=0.65, source="arXiv:2306.05685"),
         Need("judge_self_preference", high=0.55, source="arXiv:2404.13076", optional=True),
     ),
     Kind.SCORER: (

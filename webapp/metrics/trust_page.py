@@ -224,6 +224,8 @@ def sentence(found: Licence, source: str = "") -> str:
 def _reason(finding: Finding, source: str) -> str:
     if finding.state not in REASONS:
         return ""
+    if finding.state is State.FEW and finding.seen and finding.seen.n >= ENOUGH:
+        return _("“%(title)s” rests on too few prompts") % {"title": _title(finding.need.name + source)}
     seen, unit = finding.seen, _unit(finding.need.name)
     ends = written_interval(seen.low, seen.high, unit) if seen else ""
     value = written(seen.value, unit) if seen else ""

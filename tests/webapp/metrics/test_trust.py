@@ -82,6 +82,9 @@ def test_the_licence_in_words():
     judge = next(e for e in Ledger.of(judge_project()).entries if e.kind is Kind.JUDGE)
     assert "rests on 12, and at least 30 are needed" in judge.sentence
     assert judge.sentence.startswith("Not enough evidence")
+    MetricValue.objects.filter(name="judge_flips").update(n=150, low=None, high=None)
+    judge = next(e for e in Ledger.of(judge_project()).entries if e.kind is Kind.JUDGE)
+    assert "rests on too few prompts" in judge.sentence
 
 
 def judge_project():
