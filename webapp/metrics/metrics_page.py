@@ -39,8 +39,28 @@ WORDS = {
 TONES = {"better": "good-text", "worse": "bad-text"}
 
 
+class Told:
+    """A row that says in words what became of its value."""
+
+    __slots__ = ()
+    metric: Metric
+    change: Change | None
+
+    @property
+    def word(self) -> str:
+        return str(WORDS[self.change.word]) if self.change else ""
+
+    @property
+    def tone(self) -> str:
+        return TONES.get(self.change.word, "muted") if self.change else ""
+
+    @property
+    def by(self) -> str:
+        return written_difference(0.0, self.change.by, self.metric.unit) if self.change else ""
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Told):
     """One stored value. ``reading`` may have none: the metric's page says why."""
 
     name: str
@@ -66,18 +86,6 @@ class Row:
     def down(self) -> str:
         """What its link into the lineage is called."""
         return _("%(title)s, %(value)s: down to its rows") % {"title": self.title, "value": self.text}
-
-    @property
-    def word(self) -> str:
-        return str(WORDS[self.change.word]) if self.change else ""
-
-    @property
-    def tone(self) -> str:
-        return TONES.get(self.change.word, "muted") if self.change else ""
-
-    @property
-    def by(self) -> str:
-        return written_difference(0.0, self.change.by, self.reading.unit) if self.change else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,31 @@
-"""What the system page shows: who works, what waits, what failed, how much lies where.
+"""What the system page shows of the work: who works, what waits, what failed.
 
-Read from rows that workers, services and the scheduler keep, through partial indexes: nothing is counted in
-large tables, whose size is PostgreSQL's own estimate.
+Read from rows that workers, services and the scheduler keep, through partial indexes.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Min, Q
 from django.utils.translation import gettext as _
 
 from webapp.annotate.models import Assignment, Regeneration
 from webapp.iterations.models import Queue, WorkUnit
 from webapp.iterations.services.units import CLAIMABLE
 from webapp.metrics.charts.spark import Spark, sparkline
-from webapp.metrics.models import StorageUse, WorkerBeat
-from webapp.registry.models import ModelVersion
+from webapp.metrics.models import WorkerBeat
 
 GONE_AFTER = timedelta(seconds=60)
 STUCK_AFTER = timedelta(minutes=2)  # a lease that ran out is taken up by the next worker that looks
 SLOW_AFTER = timedelta(minutes=10)  # what waits longer deserves a word
-FEW_BYTES = 0.05  # of the disk left
 MOST_LEASES = 20
 MOST_FAILED = 8
 MOST_RUNS = 5
-MOST_TABLES = 8
 SCHEDULER = "scheduler"
 State = WorkUnit.State
 
@@ -235,76 +228,7 @@ def _device(said: Mapping[str, Any]) -> Device:
     return Device(said["name"], said["memory_used"], said["memory_total"], said["utilisation"])
 
 
-# -------------------------------------------------------------------------------- what changes by the hour
 def runs_lately() -> list[WorkUnit]:
     """The latest training runs, each with its last point (``progress``: tokens_per_s, mfu, loss, step)."""
     units = WorkUnit.objects.filter(queue=Queue.TRAIN).select_related("iteration", "project")
     return list(units.order_by("-id")[:MOST_RUNS])
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    name: str
-    rows: int  # PostgreSQL's estimate; -1: never counted
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    free: int
-    total: int
-
-    @property
-    def used(self) -> int:
-        """Reserved space included: nobody else may write there."""
-        return self.total - self.free
-
-    @property
-    def low(self) -> bool:
-        return self.free < FEW_BYTES * self.total
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    disk: Disk
-    places: list[StorageUse]
-    weights: list[Any]  # project, slug, versions, bytes
-    database: int
-    tables: list[Table]
-
-    @property
-    def measured_at(self) -> datetime | None:
-        return max((place.measured_at for place in self.places), default=None)
-
-
-# Sizes are asked of a few tables alone: each costs a look at every file it has.
-_TABLES = """
-SELECT pg_database_size(current_database()), relname, reltuples::bigint, pg_total_relation_size(oid)
-FROM (
-    SELECT oid, relname, reltuples FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relpages DESC LIMIT %s
-) largest ORDER BY 4 DESC
-"""
-
-
-def storage_read() -> Storage:
-    usage = shutil.disk_usage(settings.VAR_DIR)
-    with connection.cursor() as cursor:
-        cursor.execute(_TABLES, [MOST_TABLES])
-        rows = cursor.fetchall()
-    tables = [Table(name, count, size) for _size, name, count, size in rows]
-    return Storage(
-        disk=Disk(usage.free, usage.total),
-        places=list(StorageUse.objects.order_by("-bytes")),
-        weights=list(_weights()),
-        database=rows[0][0] if rows else 0,
-        tables=tables,
-    )
-
-
-def _weights() -> Iterable[Any]:
-    """Bytes of weights that are kept, by project, largest first."""
-    kept = ModelVersion.objects.filter(weights_removed_at=None, weights_bytes__gt=0).order_by()
-    by_project = kept.values("project__slug", "project__name")
-    sums = by_project.annotate(versions=Count("pk"), bytes=Sum("weights_bytes"))
-    return sums.order_by("-bytes")[:MOST_TABLES]

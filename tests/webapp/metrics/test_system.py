@@ -10,7 +10,8 @@ from tests import factories as make
 from tests.webapp.metrics.site import beat_make, site_make, unit_make
 from webapp.annotate.models import Assignment
 from webapp.metrics.figures.system import units_done
-from webapp.metrics.system_page import Now, storage_read
+from webapp.metrics.storage_page import storage_read
+from webapp.metrics.system_page import Now
 from webapp.notices.selectors import deliveries_standing
 from webapp.projects.models import Role
 

@@ -87,7 +87,9 @@ def figure_of(
     if not shown:
         return None
     first = name if name in names else names[0]
-    lines = [Line(source_of(n), [_point(project, n, t, readings[n].get(t.pk)) for t in shown]) for n in names]
+    lines = [
+        Line(source_of(n), [point_of(project, n, t, readings[n].get(t.pk)) for t in shown]) for n in names
+    ]
     return Figure(
         key="metric",
         title=conclusion(metric, title_of(first), shown, readings[first]),
@@ -140,7 +142,10 @@ def _caption(turns: Sequence[Turn], metric: Metric, values: Mapping[int, Reading
     return " ".join([*parts, ", ".join(marks) + "."])
 
 
-def _point(project: Project, name: str, turn: Turn, reading: Reading | None) -> Point:
+def point_of(
+    project: Project, name: str, turn: Turn, reading: Reading | None, *, alarmed: bool = True
+) -> Point:
+    """An iteration's value as a mark that leads to the iteration; ``alarmed``: whether it shows alarms."""
     if reading is None or reading.value is None:
         return Point(str(turn.number), None, kind=turn.kind)
     return Point(
@@ -149,7 +154,7 @@ def _point(project: Project, name: str, turn: Turn, reading: Reading | None) -> 
         low=reading.low,
         high=reading.high,
         kind=turn.kind,
-        alarm=bool(turn.alarms),
+        alarm=alarmed and turn.alarms > 0,
         href=reverse("iteration", args=[project.slug, turn.number]),
         words=words_of(name, turn, reading),
     )

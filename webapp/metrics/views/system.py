@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from webapp.accounts.http import SignedInRequest
 from webapp.metrics import system_page as page
 from webapp.metrics.figures.system import SITE
+from webapp.metrics.storage_page import storage_read
 from webapp.metrics.views.figures import standing, table_csv
 from webapp.notices.selectors import deliveries_standing
 
@@ -44,7 +45,7 @@ def system(request: SignedInRequest) -> HttpResponse:
         "deliveries": deliveries_standing(now=now),
         "figure": SITE["units-done"](now),
         "runs": page.runs_lately(),
-        "storage": page.storage_read(),
+        "storage": storage_read(),
     }
     return render(request, "metrics/system/page.html", context)
 
