@@ -13,9 +13,9 @@ from loop.evaluate.metric import Metric
 from loop.evaluate.paired import Bootstrap, paired_bootstrap
 from loop.evaluate.unpaired import mean_of, means_difference
 from webapp.metrics.figures.metric import lineage_href
-from webapp.metrics.metrics_page import TONES, WORDS
+from webapp.metrics.metrics_page import Told
 from webapp.metrics.models import PromptFigures
-from webapp.metrics.templatetags.numbers import written_difference, written_interval
+from webapp.metrics.templatetags.numbers import written_interval
 from webapp.metrics.values import (
     Change,
     Reading,
@@ -63,7 +63,7 @@ def solved_by_both(before: Turn, after: Turn) -> Paired | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Told):
     """One stored value of both iterations; ``change`` takes them for independent."""
 
     name: str
@@ -74,18 +74,6 @@ class Compared:
     change: Change | None
     before_href: str
     after_href: str
-
-    @property
-    def word(self) -> str:
-        return str(WORDS[self.change.word]) if self.change else ""
-
-    @property
-    def tone(self) -> str:
-        return TONES.get(self.change.word, "muted") if self.change else ""
-
-    @property
-    def by(self) -> str:
-        return written_difference(0.0, self.change.by, self.metric.unit) if self.change else ""
 
     @property
     def by_ends(self) -> str:
@@ -138,8 +126,8 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``mean``: of its iterations' gains, None without a measured one; ``ci95``: by how much they vary, None of
-    fewer than three."""
+    """``mean``: of its iterations' gains, None without a measured one; ``ci95``: from how much they vary,
+    None of fewer than three."""
 
     name: str
     gains: list[Gain]

@@ -62,7 +62,7 @@ def test_a_metric_with_sources_has_a_line_for_each(get):
 
 def test_the_definition_and_what_the_detail_draws(get):
     html = get("metric", "ece:logprob", query="?iteration=5").content.decode()
-    assert "1706.04599" in html
+    assert "1909.10155" in html
     assert "points more than it is right" in html
     assert "are wrong; of all" in html
     assert 'value="5" selected' in html
