@@ -1,9 +1,14 @@
-"""Estimates that share no prompts: how far apart they are, and their mean, from their intervals alone."""
+"""Estimates that share no prompts: how far apart two are by their intervals, and means of several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from statistics import mean, variance
+
+from scipy.stats import t
+
+FEWEST = 3  # values whose mean gets an interval
 
 
 def unpaired_difference(
@@ -19,19 +24,35 @@ def unpaired_difference(
     return by, (by - down, by + up)
 
 
-def mean_of(
-    values: Sequence[float], intervals: Sequence[tuple[float, float]]
-) -> tuple[float, tuple[float, float]]:
-    """Plain mean of independent estimates and its 95 % interval from theirs (MOVER for sums; Zou and Donner,
-    2008). It holds the noise of measuring alone, not how much the estimates differ for other reasons.
+def mean_of(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """Plain mean and its 95 % t interval, from how much the values differ among each other (n - 1 degrees of
+    freedom). None for the interval of fewer than `FEWEST`: two or one do not tell how much they vary.
 
     Raises:
-        ValueError: no values, or not one interval for each.
+        ValueError: no values.
     """
-    if not values or len(values) != len(intervals):
-        raise ValueError(f"a mean of {len(values)} values needs as many intervals, got {len(intervals)}")
-    mean = sum(values) / len(values)
-    pairs = list(zip(values, intervals, strict=True))
-    down = sqrt(sum((value - low) ** 2 for value, (low, _) in pairs)) / len(values)
-    up = sqrt(sum((high - value) ** 2 for value, (_, high) in pairs)) / len(values)
-    return mean, (mean - down, mean + up)
+    if not values:
+        raise ValueError("a mean of no values")
+    found = mean(values)
+    if len(values) < FEWEST:
+        return found, None
+    half = float(t.ppf(0.975, len(values) - 1)) * sqrt(variance(values) / len(values))
+    return found, (found - half, found + half)
+
+
+def means_difference(
+    before: Sequence[float], after: Sequence[float]
+) -> tuple[float, tuple[float, float]] | None:
+    """Mean of after - mean of before and its 95 % t interval, each side with its own variance (Welch, 1947,
+    Biometrika 34); None where a side has fewer than `FEWEST` values."""
+    if min(len(before), len(after)) < FEWEST:
+        return None
+    by = mean(after) - mean(before)
+    squares = [variance(side) / len(side) for side in (before, after)]  # of the standard errors
+    if not any(squares):
+        return by, (by, by)
+    freedom = sum(squares) ** 2 / sum(
+        s**2 / (len(side) - 1) for s, side in zip(squares, (before, after), strict=True)
+    )
+    half = float(t.ppf(0.975, freedom)) * sqrt(sum(squares))
+    return by, (by - half, by + half)

@@ -106,13 +106,15 @@ def _alarms(project: Project, turns: Sequence[Turn]) -> Iterator[Item]:
     each = [(t, enumerate(row for row in t.alarms if not row.dealt_with)) for t in turns]
     rows = [(row.alarm.level != "bad", place, turn, row) for turn, mine in each for place, row in mine]
     rows.sort(key=lambda found: found[:2])
+    alarms = reverse("alarms", args=[project.slug])
     for *_place, turn, row in rows[:MOST_ALARMS]:
         title = _("{alarm} in iteration {n}").format(alarm=row.title, n=turn.iteration.number)
         more = f"{row.alarm.text} {row.what_to_do}".strip()
-        yield Item(row.alarm.level, title, reverse("alarms", args=[project.slug]), _("Deal with it"), more)
-    if (left := len(rows) - MOST_ALARMS) > 0:
-        title = ngettext("%(n)s more alarm", "%(n)s more alarms", left) % {"n": left}
-        yield Item("warn", title, reverse("alarms", args=[project.slug]), _("All alarms"))
+        yield Item(row.alarm.level, title, f"{alarms}#alarm-{row.alarm.pk}", _("Deal with it"), more)
+    if left := rows[MOST_ALARMS:]:
+        title = ngettext("%(n)s more alarm", "%(n)s more alarms", len(left)) % {"n": len(left)}
+        level = "bad" if any(row.alarm.level == "bad" for *_place, row in left) else "warn"
+        yield Item(level, title, alarms, _("All alarms"))
 
 
 def _machines(project: Project, turns: Sequence[Turn], standing: Standing) -> Iterator[Item]:
@@ -123,7 +125,8 @@ def _machines(project: Project, turns: Sequence[Turn], standing: Standing) -> It
     place = _iteration(project, now) if now else reverse("runs", args=[project.slug])
     for queue in standing.unserved:
         title = _("Nobody serves the queue “{queue}”").format(queue=queue)
-        yield Item("bad", title, place, _("Look at it"), _("Units wait there and no worker takes them: start one."))
+        more = _("Units wait there and no worker takes them: start one.")
+        yield Item("bad", title, place, _("Look at it"), more)
     if standing.stuck:
         title = ngettext("%(n)s unit is stuck", "%(n)s units are stuck", standing.stuck) % {
             "n": standing.stuck

@@ -106,10 +106,14 @@ def test_a_forest_always_shows_zero():
     )
     assert [t.label for t in chart.ticks] == ["−10", "0", "+10", "+20"]
     assert chart.zero == 34.67  # a third of the way from 4 to 96
-    assert [row.side for row in chart.rows] == ["above", "over", "over"]  # without an interval nobody knows
-    assert chart.rows[0].text == "+10.0 points (+5.0 to +15.0)"
+    assert [row.side for row in chart.rows] == ["better", "over", "over"]  # without an interval nobody knows
+    assert chart.rows[0].text == "+10.0 points (+5.0 to +15.0), better"
     assert (chart.rows[0].low, chart.rows[0].x, chart.rows[0].high) == (50.0, 65.33, 80.67)
     assert forest([], "points") is None
+    less_is_more = forest([Difference("tokens", 0.1, 0.05, 0.15, better="down")], "points")
+    assert (less_is_more.rows[0].side, less_is_more.rows[0].text[-7:]) == ("worse", ", worse")
+    beside = forest([Difference("length", -0.1, -0.15, -0.05, better="")], "points")
+    assert beside.rows[0].side == "lower"
 
 
 def test_bars_below_each_other():
@@ -152,3 +156,11 @@ def test_intervals_and_differences_of_units():
     assert written_difference(1.0, 1.0, "bits") == "0.00 bits"
     assert tick_text(-0.05, "points") == "−5"
     assert tick_text(12000.0, "count") == "12\u202f000"
+
+
+def test_a_line_that_ends_early_has_its_name_there():
+    long = Line("long", [point(str(n), 0.5) for n in (1, 2, 3)])
+    short = Line("short", [point("1", 0.5), point("2", 0.5), point("3", None)])
+    ends = {line.name: (line.name_x, line.name_y) for line in trend([long, short], "share").lines}
+    assert ends["long"][0] == 76.0
+    assert ends["short"] == (43.5, ends["long"][1])  # beside the second of three, and not pushed away

@@ -3,11 +3,13 @@
 import pytest
 from django.urls import reverse
 
+from loop.evaluate.unpaired import mean_of
 from tests import factories as make
 from tests import stories
-from webapp.metrics.compare_page import chosen, recipe_gains, solved_by_both
+from webapp.metrics.compare_page import Gain, Recipe, chosen, recipe_gains, solved_by_both
+from webapp.metrics.figures.compare import recipes_title
 from webapp.metrics.models import PromptFigures
-from webapp.metrics.values import turns_of
+from webapp.metrics.values import Turn, turns_of
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_iterations_side_by_side(get, django_assert_max_num_queries):
     get()
     with django_assert_max_num_queries(14):
         html = get("?what=iterations&a=1&b=5").content.decode()
-    assert "Iteration 5 solves 50.0 points more than 1 of the 6 prompts both sampled" in html
+    assert "Iteration 5 solves 50.0 points more of the 6 prompts than iteration 1" in html
     assert "paired, n 6" in html
     assert "not paired" in html
     assert "models/compare/?a=2&amp;b=6" in html
@@ -62,9 +64,10 @@ def test_recipes_by_their_gains(past, get):
     recipe = recipe_gains(past.project, "rest-em", turns_of(past.project))
     assert [g.turn.number for g in recipe.gains] == [1, 2, 5, 6]  # the control is left out
     assert recipe.mean == pytest.approx((0.07 + 0.07 + 0.08 + 0.06) / 4)
-    assert recipe.ci95 == pytest.approx((0.07 - 0.03 / 2, 0.07 + 0.03 / 2))  # 0.03 * sqrt(4) / 4
+    half = 3.182446 * (2 * 0.01**2 / 3) ** 0.5 / 2  # t(0.975, 3) s / sqrt(4)
+    assert recipe.ci95 == pytest.approx((0.07 - half, 0.07 + half), abs=1e-6)
     html = get("?what=recipes&a=self&b=rest-em").content.decode()
-    assert "rest-em gains 16.0 points more an iteration than self" in html
+    assert "Too few iterations to compare self (1) and rest-em (4): each needs 3" in html
     assert "mean of 4 iterations" in html
 
 
@@ -113,3 +116,25 @@ def test_the_figure_by_address(client, past):
     assert rows[1].startswith("Solve rate,")
     for bad in ("what=iterations&a=1&b=1", "what=iterations&a=1", "what=luck", "what=recipes&a=x&b=y"):
         assert client.get(f"{address}?{bad}").status_code == 404
+
+
+def recipe_made(name, *values):
+    turn = Turn(1, 1, True, name, "promoted", 0, None)
+    return Recipe(name, [Gain(turn, value, (value, value)) for value in values], *mean_of(values))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "title"),
+    [
+        ((0.05, 0.06, 0.07), (0.09, 0.10, 0.11), "b gains 4.0 points more an iteration than a ("),
+        ((0.05, 0.06, 0.07), (-0.05, -0.06, -0.07), "a gains 6.0 points an iteration and b loses"),
+        ((-0.09, -0.10, -0.11), (-0.05, -0.06, -0.07), "b loses 4.0 points fewer an iteration than a ("),
+        ((0.0, 0.2, 0.1), (0.2, 0.0, 0.16), "Their iterations do not tell a and b apart (difference "),
+        ((0.05, 0.06), (0.2,), "Too few iterations to compare a (2) and b (1): each needs 3"),
+        ((), (0.2,), None),
+    ],
+)  # fmt: skip
+def test_recipes_are_told_apart_by_what_varies_between_iterations(a, b, title):
+    before = recipe_made("a", *a) if a else Recipe("a", [], None, None)
+    said = recipes_title(before, recipe_made("b", *b))
+    assert said.startswith(title or "a and b: only one of them")

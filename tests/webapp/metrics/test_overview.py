@@ -126,6 +126,8 @@ def test_the_many_alarms_of_one_iteration_do_not_hide_those_of_another(past):
         "Forgetting in iteration 1",
         "2 more alarms",
     ]
+    *_, left = attention_of(past.project, turns_of(past.project), Standing())
+    assert (left.level, left.sign) == ("bad", "!")  # as the worst of them
 
 
 def test_units_that_nobody_serves_or_holds_are_told(past):

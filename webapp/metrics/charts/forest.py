@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from loop.evaluate.metric import Better
 from webapp.metrics.charts.scale import Tick, nice_ticks
 from webapp.metrics.templatetags.numbers import tick_text, written, written_interval
 
 LEFT, RIGHT = 4.0, 96.0
 ROW, TOP, BELOW = 54, 4, 28
+WORDS = {"better": lazy("better"), "worse": lazy("worse"), "higher": lazy("higher"), "lower": lazy("lower")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class Difference:
     high: float | None = None
     href: str = ""
     note: str = ""
+    better: Better = "up"  # which way is good
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class Row:
     """x positions in per cent, y in pixels. Label, value and mark stand below each other: on a phone there is
     no room for more side by side.
 
-    ``side``: the interval lies ``above`` or ``below`` zero, or ``over`` it: that could be chance.
+    ``side``: the whole interval is ``better`` or ``worse`` than zero, ``higher`` or ``lower`` where neither
+    is good, or ``over`` it: that could be chance. The text ends on the same word.
     """
 
     difference: Difference
@@ -66,6 +73,9 @@ def forest(differences: Sequence[Difference], unit: str) -> Forest | None:
         text = written(d.value, unit)
         if low is not None and high is not None:
             text += f" ({written_interval(low, high, unit)})"
+        side = _side(d.better, low, high)
+        if side in WORDS:
+            text = _("%(difference)s, %(word)s") % {"difference": text, "word": WORDS[side]}
         rows.append(
             Row(
                 difference=d,
@@ -76,14 +86,16 @@ def forest(differences: Sequence[Difference], unit: str) -> Forest | None:
                 low=None if low is None else x(low),
                 high=None if high is None else x(high),
                 text=text,
-                side=_side(low, high),
+                side=side,
             )
         )
     bottom = TOP + ROW * len(differences)
     return Forest(bottom + BELOW, bottom, x(0), [Tick(x(t), tick_text(t, unit)) for t in ticks], rows)
 
 
-def _side(low: float | None, high: float | None) -> str:
-    if low is not None and low > 0:
-        return "above"
-    return "below" if high is not None and high < 0 else "over"
+def _side(better: Better, low: float | None, high: float | None) -> str:
+    if low is None or high is None or low <= 0 <= high:
+        return "over"
+    if not better:
+        return "higher" if low > 0 else "lower"
+    return "better" if (low > 0) == (better == "up") else "worse"

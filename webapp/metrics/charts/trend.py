@@ -135,15 +135,16 @@ def _spot(point: Point, x: float, scale: Scale, *, whisker: bool) -> Spot:
 
 
 def _named(drawn: list[Drawn], lines: Sequence[Line], unit: str, right: float) -> list[Drawn]:
-    """Names at the ends of their lines, pushed apart where they would cover each other."""
-    ends: list[tuple[float, int, str]] = []
+    """Names at the ends of their lines, pushed apart where they would cover each other. A line that ends
+    before the others has its name where it ends."""
+    ends: list[tuple[float, float, int, str]] = []
     for i, (one, line) in enumerate(zip(drawn, lines, strict=True)):
         spots = [s for s in one.spots if s.point.kind != "control"] or one.spots
         if spots:
             name = line.name if len(lines) > 1 else written(spots[-1].point.value, unit)
-            ends.append((spots[-1].y, i, name))
-    floor = -LINE_GAP
-    for y, i, name in sorted(ends):
-        floor = max(y, floor + LINE_GAP)
-        drawn[i] = replace(drawn[i], name=name, name_x=right + 2, name_y=floor)
+            ends.append((spots[-1].y, min(spots[-1].x, right), i, name))
+    floors: dict[float, float] = {}
+    for y, x, i, name in sorted(ends):
+        floors[x] = max(y, floors.get(x, -LINE_GAP) + LINE_GAP)
+        drawn[i] = replace(drawn[i], name=name, name_x=x + 2, name_y=floors[x])
     return drawn

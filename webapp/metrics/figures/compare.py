@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from loop.evaluate.unpaired import FEWEST
 from webapp.metrics.charts import Difference, forest
 from webapp.metrics.compare_page import (
     Both,
@@ -83,7 +84,8 @@ def iterations_figure(project: Project, both: Both) -> Figure | None:
         caption=_(
             "Iteration %(b)s minus iteration %(a)s in percentage points, with intervals at 95 %%. Solve "
             "rates are paired over the prompts both sampled; all else takes the two for independent, "
-            "which is wider where they shared prompts. Filled: the interval is clear of zero."
+            "which is wider where they shared prompts. Filled: the interval is clear of zero; the word "
+            "beside it says whether that is better or worse, which for some measures means less."
         )
         % told,
         template="metrics/drawings/forest.html",
@@ -107,15 +109,13 @@ def _iterations_title(both: Both) -> str:
     told: dict[str, int | str] = {"a": both.before.number, "b": both.after.number}
     if paired is None:
         return _("Iterations %(a)s and %(b)s share no scored prompt: nothing is paired") % told
-    told |= {"n": paired.n, "by": points(abs(paired.change.effect)).lstrip("+")}
+    told |= {"n": paired.n, "by": _size(paired.change.effect)}
     low, high = paired.change.ci95
     if low > 0:
-        return (
-            _("Iteration %(b)s solves %(by)s points more than %(a)s of the %(n)s prompts both sampled") % told
-        )
+        return _("Iteration %(b)s solves %(by)s points more of the %(n)s prompts than iteration %(a)s") % told
     if high < 0:
         return (
-            _("Iteration %(b)s solves %(by)s points less than %(a)s of the %(n)s prompts both sampled") % told
+            _("Iteration %(b)s solves %(by)s points fewer of the %(n)s prompts than iteration %(a)s") % told
         )
     return _("The %(n)s prompts both sampled do not tell iterations %(a)s and %(b)s apart") % told
 
@@ -136,7 +136,8 @@ def _iteration_rows(project: Project, both: Both) -> Iterator[_Row]:
         cells = _cells(
             one.before.value, one.after.value, one.metric.unit, one.change.by, *ends, _("not paired")
         )
-        yield _Row(Difference(one.title, one.change.by, *ends, href), [Cell(one.title, href=href), *cells])
+        drawn = Difference(one.title, one.change.by, *ends, href, better=one.metric.better)
+        yield _Row(drawn, [Cell(one.title, href=href), *cells])
 
 
 def _cells(
@@ -162,31 +163,58 @@ def recipes_figure(project: Project, before: Recipe, after: Recipe) -> Figure | 
         key="compare",
         title=recipes_title(before, after),
         caption=_(
-            "Gain on held-out prompts in percentage points, paired with the champion each iteration started "
-            "from, with intervals at 95 %. Means hold the noise of measuring alone: later champions are "
-            "harder to beat, whatever the recipe. Filled: the interval is clear of zero."
+            "Change on held-out prompts in percentage points, paired with the champion each iteration "
+            "started from, with intervals at 95 %; that of a mean comes from how much its iterations differ, "
+            "and needs three. Later champions are harder to beat, whatever the recipe. Filled: clear of zero."
         ),
         template="metrics/drawings/forest.html",
         chart=drawn,
-        head=[_("Recipe"), _("Iteration"), _("Gain"), _("Low (95 %)"), _("High (95 %)"), _("Outcome")],
+        head=[_("Recipe"), _("Iteration"), _("Change"), _("Low (95 %)"), _("High (95 %)"), _("Outcome")],
         rows=[row.cells for row in rows],
         query=urlencode({"what": "recipes", "a": before.name, "b": after.name}),
     )
 
 
 def recipes_title(before: Recipe, after: Recipe) -> str:
-    told = {"a": before.name, "b": after.name}
+    told: dict[str, int | str] = {"a": before.name, "b": after.name}
+    if before.mean is None or after.mean is None:
+        return _("%(a)s and %(b)s: only one of them has measured gains") % told
     found = recipes_difference(before, after)
     if found is None:
-        return _("%(a)s and %(b)s: only one of them has measured gains") % told
+        told |= {"n": len(before.gains), "m": len(after.gains), "fewest": FEWEST}
+        return (
+            _("Too few iterations to compare %(a)s (%(n)s) and %(b)s (%(m)s): each needs %(fewest)s") % told
+        )
     by, (low, high) = found
-    told |= {"by": points(abs(by)).lstrip("+"), "ends": written_interval(low, high, "points")}
     if low <= 0 <= high:
-        return _("The gains do not tell %(a)s and %(b)s apart (difference %(ends)s points)") % told
-    if by < 0:
-        told |= {"a": after.name, "b": before.name}
-        told["ends"] = written_interval(-high, -low, "points")
-    return _("%(b)s gains %(by)s points more an iteration than %(a)s (%(ends)s)") % told
+        told["ends"] = written_interval(low, high, "points")
+        return _("Their iterations do not tell %(a)s and %(b)s apart (difference %(ends)s points)") % told
+    worse, better = sorted((before, after), key=lambda recipe: recipe.mean or 0.0)
+    ends = (low, high) if by > 0 else (-high, -low)
+    return _apart(worse, better) % {
+        "better": better.name,
+        "worse": worse.name,
+        "by": _size(by),
+        "gained": _size(better.mean),
+        "lost": _size(worse.mean),
+        "ends": written_interval(*ends, "points"),
+    }
+
+
+def _apart(worse: Recipe, better: Recipe) -> str:
+    """Who loses is not said to gain."""
+    if (worse.mean or 0.0) >= 0:
+        return _("%(better)s gains %(by)s points more an iteration than %(worse)s (%(ends)s)")
+    if (better.mean or 0.0) < 0:
+        return _("%(better)s loses %(by)s points fewer an iteration than %(worse)s (%(ends)s)")
+    return _(
+        "%(better)s gains %(gained)s points an iteration and %(worse)s loses %(lost)s "
+        "(difference %(by)s, %(ends)s)"
+    )
+
+
+def _size(change: float | None) -> str:
+    return points(abs(change or 0.0)).lstrip("+")
 
 
 def _recipe_rows(project: Project, recipe: Recipe) -> Iterator[_Row]:

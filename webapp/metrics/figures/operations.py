@@ -58,9 +58,13 @@ def days_of(operations: Operations) -> Figure | None:
     best = max(days, key=lambda d: d.answers)
     answers = ngettext("%(n)s answer", "%(n)s answers", total) % {"n": whole(total)}
     told = {"answers": answers, "days": DAYS, "most": whole(best.answers), "day": f"{best.day:%d %b}"}
+    if best.answers == total:
+        title = _("%(answers)s in %(days)s days, all on %(day)s") % told
+    else:
+        title = _("%(answers)s in %(days)s days, most on %(day)s (%(most)s)") % told
     return Figure(
         key="operations-days",
-        title=_("%(answers)s in %(days)s days, most on %(day)s (%(most)s)") % told,
+        title=title,
         caption=_("Across: days (UTC), today last. Up: answers of everybody, gold items and repeats too."),
         template="metrics/drawings/columns.html",
         chart=columns(

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from webapp.metrics.charts.history import Kind, Stop, history
 from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.overview import Turn, turns_of
-from webapp.metrics.templatetags.numbers import interval, percent, points
+from webapp.metrics.templatetags.numbers import percent, points
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
 
@@ -36,14 +36,15 @@ def history_of(project: Project, turns: Sequence[Turn]) -> Figure | None:
         key=KEY,
         title=_title(measured),
         caption=_(
-            "Held-out accuracy by iteration with its interval (95 %): ● promoted, ○ held, ▲ alarm (hollow: held), "
-            "□ base or control arm; the line runs through the champions."
+            "Held-out accuracy by iteration with its interval (95 %): ● promoted, ○ held, ▲ alarm (hollow: "
+            "held), □ base or control arm; the line runs through the champions."
         ),
         template="metrics/drawings/history.html",
         chart=history(stops),
         head=[
-            _("Iteration"), _("Recipe"), _("Held-out before"), _("After"), _("95 %"), _("Change, points"),
-            _("Change (95 %)"), _("Decision"), _("Alarms"),
+            _("Iteration"), _("Recipe"), _("Held-out before"), _("After"), _("After, low (95 %)"),
+            _("After, high (95 %)"), _("Change, points"),
+            _("Low (95 %)"), _("High (95 %)"), _("Decision"), _("Alarms"),
         ],
         rows=[_row(project, t) for t in measured],
     )  # fmt: skip
@@ -105,19 +106,24 @@ _WORDS = {"promoted": "promoted", "held": "held", "control": "control arm"}
 
 
 def _row(project: Project, turn: Turn) -> list[Cell]:
-    d, ends = turn.decision, turn.after_ends
+    d, ends = turn.decision, turn.after_ends or (None, None)
+    change = d.get("ci95") or (None, None)
     number = turn.iteration.number
     return [
         Cell(str(number), number, reverse("iteration", args=[project.slug, number]), number=True),
         Cell(turn.iteration.recipe_name),
         Cell(percent(d.get("before")), d.get("before"), number=True),
         Cell(percent(d.get("after")), d.get("after"), number=True),
-        Cell(f"{percent(ends[0])} to {percent(ends[1])}" if ends else "–", number=True),
-        Cell(points(d.get("effect")), d.get("effect"), number=True),
-        Cell(interval(d.get("ci95")), number=True),
+        *(Cell(percent(end), _raw(end), number=True) for end in ends),
+        *(Cell(points(by), _raw(by, 100), number=True) for by in (d.get("effect"), *change)),
         Cell(_WORDS[kind_of(turn)]),
         Cell(", ".join(row.title for row in turn.alarms)),
     ]
+
+
+def _raw(value: float | None, times: int = 1) -> float | str:
+    """As the CSV has it: shares as they are, a change in the points that its head says."""
+    return "" if value is None else round(times * value, 6)
 
 
 FIGURES: Mapping[str, tuple[Role, Build]] = {KEY: (Role.VIEWER, heldout_history)}

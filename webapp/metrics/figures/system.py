@@ -40,9 +40,15 @@ def units_done(now: datetime) -> Figure | None:
     total = sum(sum(said.values()) for said in hours.values())
     title = ngettext("%(n)s unit was finished", "%(n)s units were finished", total) % {"n": whole(total)}
     every = [*names, *sorted(other)]
+    first = sum(said[names[0]] for said in hours.values())
+    told = {"units": title, "kind": names[0], "n": whole(first)}
     return Figure(
         key="units-done",
-        title=_("%(units)s in the last 24 hours, most of them %(kind)s") % {"units": title, "kind": names[0]},
+        title=(
+            _("%(units)s in the last 24 hours, most of them %(kind)s") % told
+            if 2 * first > total
+            else _("%(units)s in the last 24 hours, of no kind more than of %(kind)s (%(n)s)") % told
+        ),
         caption=_("Units of machine work finished in each hour (UTC), by kind. The last hour is not over."),
         template="metrics/drawings/stacks.html",
         chart=drawn,

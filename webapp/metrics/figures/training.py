@@ -11,6 +11,7 @@ from webapp.iterations.models import Iteration
 from webapp.iterations.page import Losses, losses_of
 from webapp.metrics.charts import curve
 from webapp.metrics.figures import Build, Cell, Figure
+from webapp.metrics.measures.training import ends
 from webapp.metrics.templatetags.numbers import figure as rounded
 from webapp.projects.models import Project, Role
 
@@ -29,15 +30,19 @@ def loss_of(iteration: Iteration, losses: Losses) -> Figure | None:
     drawn = curve(points, total, most=ROWS)
     if drawn is None:
         return None
-    told = {"first": rounded(drawn.first), "last": rounded(drawn.last), "steps": drawn.steps}
-    if drawn.last < drawn.first:
+    first, last = ends([loss for _step, loss in points])
+    told = {"first": rounded(first), "last": rounded(last), "steps": drawn.steps}
+    if last < first:
         title = _("The training loss fell from %(first)s to %(last)s in %(steps)s steps") % told
     else:
         title = _("The training loss did not fall: %(first)s at first, %(last)s after %(steps)s steps") % told
     return Figure(
         key="loss",
         title=title,
-        caption=_("Across: training steps. Up: the loss of the objective, on its training rows."),
+        caption=_(
+            "Across: training steps. Up: the loss of the objective, on its training rows. The title compares "
+            "the means of the first and the last tenth of the steps."
+        ),
         template="metrics/drawings/curve.html",
         chart=drawn,
         head=[_("Step"), _("Loss")],

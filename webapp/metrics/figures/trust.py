@@ -84,7 +84,11 @@ def _conclusion(value: MetricValue, naive: float, machine: str, what: str) -> st
         "machine": machine,
     }
     if value.low is None or value.high is None or value.low <= naive <= value.high:
-        return _("%(what)s: %(value)s, and the %(machine)s alone is not off: it says %(naive)s") % told
+        told["n"] = value.detail.get("people_n") or value.n
+        return (
+            _("%(what)s: %(value)s; %(n)s answers do not tell it from what the %(machine)s says, %(naive)s")
+            % told
+        )
     if naive > value.high:
         return _("%(what)s: %(value)s; the %(machine)s alone flatters, it says %(naive)s") % told
     return _("%(what)s: %(value)s; the %(machine)s alone is too strict, it says %(naive)s") % told
@@ -109,9 +113,11 @@ def agreement_figure(project: Project, query: Mapping[str, str]) -> Figure | Non
 def agreement_of(ledger: Ledger) -> Figure | None:
     """How often each says what people say, by iteration; None where nobody was measured."""
     names = [name for name in AGREEMENT if any(_known(r) for r in ledger.readings.get(name, {}).values())]
-    turns = [t for t in ledger.turns[-DRAWN:] if any(_known(ledger.readings[n].get(t.pk)) for n in names)]
-    if not turns:
+    turns = ledger.turns[-DRAWN:] if names else []
+    measured = [t for t in turns if any(_known(ledger.readings[n].get(t.pk)) for n in names)]
+    if not measured:
         return None
+    turns = turns[turns.index(measured[0]) :]
     lines = [
         Line(str(AGREEMENT[n]), [_point(ledger, n, t, ledger.readings[n].get(t.pk)) for t in turns])
         for n in names
@@ -123,7 +129,10 @@ def agreement_of(ledger: Ledger) -> Figure | None:
     return Figure(
         key="trust-agreement",
         title=_("Agreement with people, newest: %(last)s") % {"last": last},
-        caption=_("Across: iterations. Up: share of people’s verdicts that it shares. Band: 95 %."),
+        caption=_(
+            "Across: iterations. Up: share of people’s verdicts that it shares. Band: 95 %. Iterations "
+            "without a mark have no answers to compare with."
+        ),
         template="metrics/drawings/trend.html",
         chart=trend(lines, "share"),
         head=[_("Iteration"), *_heads(names)],

@@ -41,12 +41,12 @@ def _measured(iteration: Iteration) -> Iterator[Value]:
     )
     losses = _numbers(loss for loss, *_ in points)
     if losses:
-        first, last = _ends(losses)
+        first, last = ends(losses)
         yield Value("train_loss", last, n=len(losses))
         yield Value("train_loss_change", last - first, n=len(losses))
     for name, key in (("chosen_logprob_change", CHOSEN), ("reward_margin", "margin")):
         if values := _numbers(extra.get(key) for *_, extra in points):
-            yield Value(name, _ends(values)[1], n=len(values))
+            yield Value(name, ends(values)[1], n=len(values))
     for name, column in (("tokens_per_second", 1), ("mfu", 2)):
         if values := _numbers(point[column] for point in points):
             yield Value(name, median(values), n=len(values))
@@ -56,7 +56,7 @@ def _numbers(values: Any) -> list[float]:
     return [float(v) for v in values if isinstance(v, int | float) and isfinite(v)]
 
 
-def _ends(curve: Sequence[float]) -> tuple[float, float]:
+def ends(curve: Sequence[float]) -> tuple[float, float]:
     """Means of the first and of the last tenth, at least a point each."""
     few = max(1, len(curve) // 10)
     return sum(curve[:few]) / few, sum(curve[-few:]) / few
