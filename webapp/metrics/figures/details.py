@@ -158,12 +158,14 @@ def _by_solve_rate(value: MetricValue, bands: Sequence[Mapping[str, Any]], query
     """Prompts from the hardest to the easiest: how many have a right sample that is kept."""
     drawn, rows = [], []
     for band in bands:
-        label, share, ends = _solved(band), band["covered"] / band["prompts"], band["ci95"] or (None, None)
-        drawn.append(Column(label, share, *ends, words=_words(f"{label} %", share, *ends, "share")))
+        label, share = _solved(band), band["covered"] / band["prompts"]
+        low, high = band["ci95"] or (None, None)
+        words = _words(f"{label} %", share, low, high, "share")
+        drawn.append(Column(label, share, low, high, words=words))
         rows.append(
             [
                 Cell(f"{label} %"),
-                *(_number(x, "share") for x in (share, *ends)),
+                *(_number(x, "share") for x in (share, low, high)),
                 *(_number(band[k], "count") for k in ("prompts", "samples", "kept")),
                 _number(band["kept"] / band["samples"], "share"),
             ]
