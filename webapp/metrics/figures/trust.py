@@ -14,7 +14,7 @@ from loop.evaluate.rates import wilson
 from webapp.metrics.charts import Line, Point, trend
 from webapp.metrics.charts.estimates import Estimated, estimates
 from webapp.metrics.figures import Build, Cell, Figure
-from webapp.metrics.figures.metric import cells_of, words_of
+from webapp.metrics.figures.metric import cells_of, point_of
 from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import written
 from webapp.metrics.trust_page import Ledger
@@ -84,7 +84,7 @@ def _conclusion(value: MetricValue, naive: float, machine: str, what: str) -> st
         "machine": machine,
     }
     if value.low is None or value.high is None or value.low <= naive <= value.high:
-        told["n"] = value.detail.get("people_n") or value.n
+        told["n"] = str(value.detail.get("people_n") or value.n)
         return (
             _("%(what)s: %(value)s; %(n)s answers do not tell it from what the %(machine)s says, %(naive)s")
             % told
@@ -118,10 +118,7 @@ def agreement_of(ledger: Ledger) -> Figure | None:
     if not measured:
         return None
     turns = turns[turns.index(measured[0]) :]
-    lines = [
-        Line(str(AGREEMENT[n]), [_point(ledger, n, t, ledger.readings[n].get(t.pk)) for t in turns])
-        for n in names
-    ]
+    lines = [Line(str(AGREEMENT[n]), [_point(ledger, n, t) for t in turns]) for n in names]
     newest = {name: ledger.newest(name) for name in names}
     last = ", ".join(
         f"{AGREEMENT[name]} {written(r.value, r.unit)}" for name, (_turn, r) in newest.items() if r
@@ -146,6 +143,10 @@ def agreement_of(ledger: Ledger) -> Figure | None:
     )
 
 
+def _point(ledger: Ledger, name: str, turn: Turn) -> Point:
+    return point_of(ledger.project, name, turn, ledger.readings[name].get(turn.pk), alarmed=False)
+
+
 def _heads(names: Sequence[str]) -> list[str]:
     heads = []
     for name in names:
@@ -156,20 +157,6 @@ def _heads(names: Sequence[str]) -> list[str]:
 
 def _known(reading: Reading | None) -> bool:
     return reading is not None and reading.value is not None
-
-
-def _point(ledger: Ledger, name: str, turn: Turn, reading: Reading | None) -> Point:
-    if reading is None or reading.value is None:
-        return Point(str(turn.number), None, kind=turn.kind)
-    return Point(
-        label=str(turn.number),
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        kind=turn.kind,
-        href=reverse("iteration", args=[ledger.project.slug, turn.number]),
-        words=words_of(name, turn, reading),
-    )
 
 
 FIGURES: dict[str, tuple[Role, Build]] = {
