@@ -238,7 +238,8 @@ def funnel_of(counts: dict[str, Any]) -> list[Bar]:
             f"{counts['replayed']} replayed from before" if counts.get("replayed") else "",
         ),
     ]
-    return funnel([(label, count, note) for label, count, note in steps if count is not None])
+    known = [(label, count, note) for label, count, note in steps if count is not None]
+    return funnel(known, parts=["Verified"])  # rows are accepted of the wrong and of corrections, too
 
 
 def _kinds(accepted: dict[str, int] | None) -> str:

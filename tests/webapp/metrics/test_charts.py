@@ -58,6 +58,11 @@ def test_a_curve_keeps_its_last_point_however_long():
 def test_funnel_shares():
     bars = funnel([("a", 200, ""), ("b", 50, "x"), ("c", 0, ""), ("d", 0, "")])
     assert [(b.share, b.kept) for b in bars] == [(100, None), (25, 0.25), (0, 0), (0, None)]
+    assert [b.kept for b in funnel([("a", 200, ""), ("b", 50, ""), ("c", 20, "")], parts=["b"])] == [
+        None,
+        0.25,
+        None,
+    ]
     assert funnel([]) == []
 
 

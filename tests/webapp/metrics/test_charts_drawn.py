@@ -119,7 +119,7 @@ def test_a_forest_always_shows_zero():
 def test_bars_below_each_other():
     chained = bars([("a", 200, ""), ("b", 50, "")])
     assert [(r.bar.share, r.bar.kept) for r in chained.rows] == [(100.0, None), (25.0, 0.25)]
-    loose = bars([("a", 200, ""), ("b", 50, "")], chained=False)
+    loose = bars([("a", 200, ""), ("b", 50, "")], parts=())
     assert [r.bar.kept for r in loose.rows] == [None, None]
     more = bars([("prompts", 100, ""), ("responses", 800, "")])
     assert more.rows[1].bar.kept is None  # not a part of the prompts

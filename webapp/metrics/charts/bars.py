@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,9 @@ class Bar:
     note: str = ""
 
 
-def funnel(counts: Sequence[tuple[str, int, str]]) -> list[Bar]:
-    """(label, count, note) from top to bottom. Widths are relative to the largest count."""
+def funnel(counts: Sequence[tuple[str, int, str]], parts: Collection[str] | None = None) -> list[Bar]:
+    """(label, count, note) from top to bottom. Widths are relative to the largest count. ``parts``: labels of
+    what is a part of the step before, whose share of it is told; None: of all that is not more."""
     largest = max((count for _, count, _ in counts), default=0) or 1
     bars: list[Bar] = []
     for label, count, note in counts:
@@ -26,7 +27,7 @@ def funnel(counts: Sequence[tuple[str, int, str]]) -> list[Bar]:
                 label,
                 count,
                 round(100 * count / largest, 2),
-                count / before if before and count <= before else None,
+                count / before if before and count <= before and (parts is None or label in parts) else None,
                 note,
             )
         )
@@ -51,11 +52,8 @@ class Bars:
 ROW = 40
 
 
-def bars(counts: Sequence[tuple[str, int, str]], *, chained: bool = True) -> Bars | None:
-    """`funnel` as a drawing of its own, for a figure; None without counts.
-
-    ``chained``: each bar is what is left of the one before, and says which share.
-    """
-    rows = funnel(counts) if chained else [replace(bar, kept=None) for bar in funnel(counts)]
+def bars(counts: Sequence[tuple[str, int, str]], parts: Collection[str] | None = None) -> Bars | None:
+    """`funnel` as a drawing of its own, for a figure; None without counts."""
+    rows = funnel(counts, parts)
     placed = [Lying(bar, ROW * i + 14, ROW * i + 20) for i, bar in enumerate(rows)]
     return Bars(ROW * len(placed), placed) if placed else None

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from webapp.metrics.charts import Bin, Column, Line, Point, bars, columns, reliability, trend
 from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.measures import metric_named
+from webapp.metrics.measures.filter import RIGHT
 from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import percent, whole, written, written_interval
 from webapp.metrics.values import detail_of, title_of
@@ -203,7 +204,7 @@ def _solved(band: Mapping[str, Any]) -> str:
 
 def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Figure | None:
     counts = [(str(label), int(n), "") for label, n in steps]
-    drawn = bars(counts)
+    drawn = bars(counts, parts=[RIGHT])  # rows are accepted of the wrong and of corrections, too
     if drawn is None:
         return None
     told = {
@@ -234,7 +235,7 @@ def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Fi
 def _reasons(value: MetricValue, reasons: Mapping[str, int], query: str) -> Figure | None:
     counts = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     total = sum(reasons.values())
-    drawn = bars([(reason.replace("_", " "), n, "") for reason, n in counts], chained=False)
+    drawn = bars([(reason.replace("_", " "), n, "") for reason, n in counts], parts=())
     if drawn is None or not total:
         return None
     told = {"reason": counts[0][0].replace("_", " "), "share": percent(counts[0][1] / total, 0)}

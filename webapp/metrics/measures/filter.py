@@ -62,6 +62,7 @@ METRICS = (
     ),
     Metric("funnel", "Trained rows", "count", "", "rows of the dataset", "Whetstone"),
 )
+RIGHT = "Right by the checker"
 UNSCORED = "no kept sample could be scored"
 
 
@@ -107,7 +108,7 @@ def funnel(iteration: Iteration) -> Value:
     steps: list[tuple[str, Any]] = [
         ("Prompts", counts.get("prompts")),
         ("Responses", counts.get("sampled")),
-        ("Right by the checker", counts.get("verified")),
+        (RIGHT, counts.get("verified")),
         ("Accepted rows", sum(counts.get("accepted", {}).values())),
         ("Trained rows", counts.get("trained")),
     ]

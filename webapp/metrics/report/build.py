@@ -28,7 +28,7 @@ from webapp.metrics.report.document import (
     Text,
 )
 from webapp.metrics.templatetags.numbers import percent, whole, written_interval
-from webapp.metrics.values import Readings, Turn, readings_of, turns_of
+from webapp.metrics.values import Readings, Turn, readings_of, simulated_in, turns_of
 from webapp.registry.comparing import both_page, outcomes_shown
 
 EXAMPLES = 5  # each way
@@ -62,6 +62,9 @@ def _sections(iteration: Iteration, told: bool) -> Iterator[Section]:
         yield Section(
             "Not shown", [Text("People are comparing both models blindly: held-out outcomes wait.")]
         )
+    if simulated := simulated_in(readings, [here]):
+        said = f"{whole(simulated.n)} of {whole(simulated.of)} answers were given by programs"
+        yield Section("Simulated", [Text(f"{said} that stand in for people.")])
     yield Section("Is it better?", _history(turns, readings) if told else [])
     yield Section("Alarms", _alarms(iteration, told))
     yield Section("The gate's decision", decided.blocks(iteration))
@@ -116,7 +119,7 @@ def _alarms(iteration: Iteration, told: bool) -> list[Block]:
 
 def _funnel(iteration: Iteration) -> list[Block]:
     found = page.funnel_of(iteration.counts)
-    chart = bars([(bar.label, bar.count, bar.note) for bar in found])
+    chart = bars([(bar.label, bar.count, bar.note) for bar in found], parts=["Verified"])
     if chart is None:
         return []
     steps = [
