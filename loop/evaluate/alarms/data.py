@@ -27,8 +27,8 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
         return None  # what prefers the wrong is not idle: `reward_hacking` and `gap_negative` say so
     return Fired(
         "kept_gain",
-        f"{share(right)} of the samples are right, and the filter adds {points(gain)}: it removes less than"
-        f" {percent(limit)} of what is wrong.",
+        f"{share(right)} of the samples are right; what was kept differs by {points(gain)}. The filter"
+        f" removes less than {percent(limit)} of what is wrong.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, change, no_gain
+from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, change, no_gain
 from loop.evaluate.alarms.wording import number, percent, points
 from loop.stages import Stage
 
@@ -104,10 +104,14 @@ def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
     if longer and gain and above(longer, limit) and no_gain(gain):
         return Fired(
             "tokens_ratio",
-            f"The challenger's answers are {number(longer)} times as long as the champion's, without being"
-            f" right more often: held-out {points(gain)}.",
+            f"The challenger's answers are {number(longer)} times as long as the champion's, and"
+            f" {_no_righter(gain)}: held-out {points(gain)}.",
         )
     return _keeps_the_long(now, limit)
+
+
+def _no_righter(gain: Seen) -> str:
+    return "right less often" if below(gain, 0.0) else "not right more often"
 
 
 def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
@@ -115,11 +119,11 @@ def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
     if longer is None or gain is None or not (no_gain(gain) and no_gain(chosen)):
         return None
-    kept = f"what was kept is {number(longer)} times as long as what was sampled, without being right more"
-    kept += f" often: {points(gain)}."
+    kept = f"what was kept is {number(longer)} times as long as what was sampled, and {_no_righter(gain)}:"
+    kept += f" {points(gain)}."
     name = f"length_score:{now.acceptor}"
     if (pays := now[name]) and above(pays, PAYS) and above(longer, 1.0):
-        return Fired(name, f"What accepts pays for length, correlation {number(pays)}; {kept}")
+        return Fired(name, f"The score that accepts rises with length (correlation {number(pays)}); {kept}")
     return Fired("kept_tokens_ratio", f"W{kept[1:]}") if above(longer, limit) else None
 
 

@@ -11,12 +11,12 @@ def test_a_filter_that_removes_nothing_of_what_is_wrong():
     """Half is wrong: a tenth of that is 5 points."""
     idle = {"samples_right": HALF, "kept_gain": (0.0, -0.02, 0.02), "gv_gap": (0.0, 0.0, 0.0)}
     assert text("filter_idle", turn("self_verdict", **idle)) == (
-        "50.0 % (95 % 46.0 to 54.0) of the samples are right, and the filter adds 0.0 points"
-        " (95 % −2.0 to 2.0): it removes less than 10 % of what is wrong."
+        "50.0 % (95 % 46.0 to 54.0) of the samples are right; what was kept differs by 0.0 points"
+        " (95 % −2.0 to 2.0). The filter removes less than 10 % of what is wrong."
     )
     # Repeats fell out, and it was the right ones that repeat.
     worse = turn("self_verdict", **{**idle, "kept_gain": (-0.2, -0.22, -0.18)})
-    assert "adds −20.0 points" in text("filter_idle", worse)
+    assert "differs by −20.0 points" in text("filter_idle", worse)
     assert text("filter_idle", turn("self_verdict", **{**idle, "kept_gain": (0.02, 0.0, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (0.03, 0.01, 0.05)})) is None
     assert text("filter_idle", turn("self_verdict", **{**idle, "gv_gap": (-0.03, -0.05, -0.01)})) is None
