@@ -37,6 +37,7 @@ class Side:
     tokens: float | None
     seconds: float | None
     compared: dict[str, Any] | None  # None: the challenger itself
+    earlier: bool = False  # measured for an iteration before: its seconds are of another moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,8 @@ def _side(
     compared: dict[str, Any] | None,
 ) -> Side:
     cost = cost or {}
-    return Side(
-        name, number, accuracy, cost.get("tokens_per_answer"), cost.get("seconds_per_answer"), compared
-    )
+    tokens, seconds, earlier = (cost.get(k) for k in ("tokens_per_answer", "seconds_per_answer", "earlier"))
+    return Side(name, number, accuracy, tokens, seconds, compared, bool(earlier))
 
 
 def guards(iteration: Iteration) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from webapp.metrics.measures import metric_named
 from webapp.metrics.measures.filter import funnel
 from webapp.metrics.metrics_page import groups_shown
 from webapp.metrics.models import MetricValue
-from webapp.metrics.values import SPAN, Readings, Turn, readings_of, turns_of
+from webapp.metrics.values import SPAN, Readings, Turn, readings_of, simulated_in, turns_of
 from webapp.projects.models import Project, Role
 from webapp.projects.permissions import at_least
 
@@ -31,6 +31,7 @@ def measured_context(project: Project, iteration: Iteration, losses: Losses) -> 
     return {
         "alarms": alarms_of(iteration, told=at_least(project.my_role, Role.LEAD)) if at and at.alarms else [],
         "at": at,
+        "simulated": simulated_in(readings, [at] if at else []),
         "groups": groups_shown(project, turns, readings, at=at) if at else [],
         "figures": figures,
         "drawn": {figure.key for figure in figures},

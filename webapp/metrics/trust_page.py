@@ -22,6 +22,7 @@ from webapp.metrics.measures.judge import MODEL
 from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import written, written_interval
 from webapp.metrics.values import (
+    ANSWERS,
     SPAN,
     Reading,
     Readings,
@@ -149,7 +150,7 @@ class Ledger:
         turns = turns_of(project, arm="main", last=LAST)
         needed = [need.name for needs in NEEDS.values() for need in needs]
         names = {*needed, *(name for beside in BESIDE.values() for name in beside)}
-        names |= {"ppi_right", "ppi_critic_right"}
+        names |= {"ppi_right", "ppi_critic_right", ANSWERS}
         wild = [f"{name}*" if name.endswith(":") else name for name in names]
         return cls(project, turns, readings_of(project, turns, wild))
 

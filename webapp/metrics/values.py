@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.db.models.fields.json import KT
 
 from loop.evaluate.metric import Metric
@@ -22,6 +22,7 @@ from webapp.metrics.models import MetricValue
 from webapp.projects.models import Project
 
 Kind = Literal["promoted", "held", "control", "open"]
+ANSWERS = "answers"  # the metric that counts them
 SPAN = 12  # iterations that a sparkline shows
 
 
@@ -47,6 +48,7 @@ class Reading(NamedTuple):
     high: float | None
     n: int
     unit: str
+    simulated: int = 0  # of answers: how many of them programs gave
 
     @property
     def ci95(self) -> tuple[float, float] | None:
@@ -118,10 +120,26 @@ def readings_of(project: Project, turns: Collection[Turn], names: Collection[str
     if names is not None:
         found = found.filter(named(names))
     by_name: dict[str, dict[int, Reading]] = {}
-    rows = found.values_list("name", "iteration_id", "value", "low", "high", "n", "unit")
-    for name, pk, value, low, high, n, unit in rows:
-        by_name.setdefault(name, {})[pk] = Reading(value, low, high, n, unit)
+    programs = Case(When(name=ANSWERS, then=KT("detail__simulated")))
+    rows = found.values_list("name", "iteration_id", "value", "low", "high", "n", "unit", programs)
+    for name, pk, value, low, high, n, unit, simulated in rows:
+        by_name.setdefault(name, {})[pk] = Reading(value, low, high, n, unit, int(simulated or 0))
     return by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """How many answers behind what a page shows were given by programs that stand in for people."""
+
+    n: int
+    of: int
+
+
+def simulated_in(readings: Readings, turns: Sequence[Turn]) -> Simulated | None:
+    """Of the answers in these iterations; None where people gave all of them."""
+    answers = [r for t in turns if (r := readings.get(ANSWERS, {}).get(t.pk)) and r.value]
+    n = sum(r.simulated for r in answers)
+    return Simulated(n, round(sum(r.value or 0 for r in answers))) if n else None
 
 
 def decided(values: QuerySet[MetricValue]) -> QuerySet[MetricValue]:

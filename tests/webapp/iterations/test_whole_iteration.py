@@ -118,6 +118,7 @@ def test_rest_em_from_prompts_to_promotion(workers, project, settings):
     for who in ("champion", "challenger", "baseline"):
         assert decision["cost"][who]["tokens_per_answer"] > 0
         assert decision["cost"][who]["seconds_per_answer"] > 0
+        assert not decision["cost"][who]["earlier"]
     report = iteration_report(iteration)
     assert json.loads(json.dumps(report)) == report
     assert (report["promoted"], report["heldout_after"]) == (True, decision["after"])

@@ -171,6 +171,9 @@ def test_the_history_tells_promoted_held_and_alarmed_apart():
         "Held-out accuracy went from 33.0\u202f% to 61.0\u202f% by 4 promotions; alarm in iteration 4"
     )
     assert figure.rows[3][-1].text == "Diversity loss"
+    raw = dict(zip(figure.head, (cell.raw for cell in figure.rows[0]), strict=True))
+    low, high = (100 * end for end in project.iterations.get(number=1).decision["ci95"])
+    assert [raw[k] for k in ("Change, points", "Low (95 %)", "High (95 %)")] == pytest.approx([7, low, high])
     assert history_of(project, []) is None
 
 

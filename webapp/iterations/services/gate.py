@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from loop.evaluate.comparison import Outcomes
@@ -193,7 +194,7 @@ def _shown(
             for g in decision.guards
         },
         "cost": {
-            who: _cost(measured.evaluations[who, HELDOUT])
+            who: _cost(measured.evaluations[who, HELDOUT], since=iteration.created_at)
             for who in (CHAMPION, CHALLENGER, BASE, BASELINE)
             if (who, HELDOUT) in measured.evaluations
         },
@@ -215,18 +216,20 @@ def _baseline_shown(iteration: Iteration, decision: Decision, measured: Measured
     }
 
 
-def _cost(evaluation: Evaluation) -> dict[str, float | None]:
-    """None for what was measured before tokens and time were counted."""
+def _cost(evaluation: Evaluation, *, since: datetime) -> dict[str, float | bool | None]:
+    """None for what was measured before tokens and time were counted. ``earlier``: measured for an iteration
+    before this one, so that its time is not to be compared."""
     counted = evaluation.size if evaluation.tokens else 0
     return {
         "tokens_per_answer": evaluation.tokens / counted if counted else None,
         "seconds_per_answer": evaluation.seconds / counted if counted else None,
+        "earlier": evaluation.created_at < since,
     }
 
 
 def _tokens(measured: Measured, who: str) -> float | None:
     evaluation = measured.evaluations.get((who, HELDOUT))
-    return _cost(evaluation)["tokens_per_answer"] if evaluation else None
+    return evaluation.tokens / evaluation.size if evaluation and evaluation.tokens else None
 
 
 def _still_champion(version: ModelVersion) -> bool:

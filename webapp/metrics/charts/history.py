@@ -13,7 +13,7 @@ WORDED = 7  # with more stops only alarms are written below, the others are told
 ALARMS_WORDED = 12  # with more the marks alone tell
 ROOMY = 5  # stops whose words and values a phone has room for
 VALUED = 10  # with more, values are only in the table
-LEFT, RIGHT = 10.0, 94.0  # per cent
+LEFT, RIGHT = 14.0, 94.0  # per cent
 TOP, BELOW, WORD_LINE = 24.0, 52.0, 14.0
 
 

@@ -84,7 +84,9 @@ def iteration_of(project: Project, number: int | None) -> Iteration:
     Raises:
         Http404: there is none.
     """
-    found = project.iterations.defer("recipe", "counts").filter(number=number or 0).first()
+    joined = ("champion__training", "champion__canary")
+    rows = project.iterations.select_related("champion").defer("recipe", "counts", *joined)
+    found = rows.filter(number=number or 0).first()
     if found is None:
         raise Http404(_("There is no iteration {number}.").format(number=number))
     found.project = project

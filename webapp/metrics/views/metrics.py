@@ -13,7 +13,7 @@ from webapp.metrics.figures.metric import FILTERS
 from webapp.metrics.measures import groups
 from webapp.metrics.metric_page import metric_context
 from webapp.metrics.metrics_page import groups_shown
-from webapp.metrics.values import SPAN, readings_of, turns_of
+from webapp.metrics.values import SPAN, readings_of, simulated_in, turns_of
 from webapp.projects.access import project_page
 from webapp.projects.models import Project
 
@@ -38,6 +38,7 @@ def metrics(request: SignedInRequest, project: Project) -> HttpResponse:
         "nav": "metrics",
         "shown": groups_shown(project, turns, readings, group=request.GET.get("group", "")),
         "newest": next((t.number for t in reversed(turns) if t.main), None),
+        "simulated": simulated_in(readings, turns),
         "filters": filters,
         "group": request.GET.get("group", ""),
         "span": SPAN,

@@ -13,6 +13,7 @@ from webapp.metrics.figures.details import details_of
 from webapp.metrics.figures.trust import POWERED, agreement_of, powered_of
 from webapp.metrics.models import MetricValue
 from webapp.metrics.trust_page import Ledger, limits
+from webapp.metrics.values import simulated_in
 from webapp.projects.access import project_page
 from webapp.projects.models import Project
 
@@ -29,6 +30,7 @@ def trust(request: SignedInRequest, project: Project) -> HttpResponse:
         "nav": "trust",
         "entries": ledger.entries,
         "agreement": agreement_of(ledger),
+        "simulated": simulated_in(ledger.readings, ledger.turns),
         "powered": powered,
         "reliable": reliable,
         "limits": limits(),
