@@ -128,6 +128,8 @@ def test_the_many_alarms_of_one_iteration_do_not_hide_those_of_another(past):
     ]
     *_, left = attention_of(past.project, turns_of(past.project), Standing())
     assert (left.level, left.sign) == ("bad", "!")  # as the worst of them
+    first = attention_of(past.project, turns_of(past.project), Standing())[0]
+    assert first.href.endswith(f"#alarm-{Alarm.objects.get(iteration=past.control, key='length_hacking').pk}")
 
 
 def test_units_that_nobody_serves_or_holds_are_told(past):

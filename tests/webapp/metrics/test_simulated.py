@@ -41,7 +41,8 @@ def test_every_page_of_figures_says_so(client, past):
     client.force_login(past.lead)
     slug = past.project.slug
     for name, *args in (
-        ("trust",), ("metrics",), ("iteration", 4), ("iteration_report", 4, "html"), ("iteration_report", 4, "md"),
+        ("trust",), ("metrics",), ("iteration", 4),
+        ("iteration_report", 4, "html"), ("iteration_report", 4, "md"),
     ):  # fmt: skip
         assert SAID in client.get(reverse(name, args=[slug, *args])).content.decode(), name
     assert "40 of 70" in client.get(reverse("iteration", args=[slug, 4])).content.decode()
