@@ -61,8 +61,9 @@ def powered_of(value: MetricValue, number: int) -> Figure | None:
         title=_conclusion(value, said["naive"], machine, what),
         caption=_(
             "%(what)s, in iteration %(number)s. Lines are intervals at 95 %%. The naive figure rests on many "
-            "judgements and may be biased; people’s is not, and wide; together they are unbiased and "
-            "narrower (prediction-powered inference). The shaded band is where the truth most likely lies."
+            "judgements and may be biased; people’s is not, and wide; together they are unbiased, and "
+            "narrower the more labels there are (prediction-powered inference). Shaded: where the truth most "
+            "likely lies."
         )
         % {"what": what, "number": number},
         template="metrics/drawings/estimates.html",
