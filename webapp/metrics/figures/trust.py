@@ -139,7 +139,7 @@ def agreement_of(ledger: Ledger) -> Figure | None:
                 Cell(str(t.number), t.number, reverse("iteration", args=[ledger.project.slug, t.number])),
                 *(c for n in names for c in cells_of(ledger.project, n, t, ledger.readings[n].get(t.pk))),
             ]
-            for t in reversed(turns)
+            for t in reversed(measured)
         ],
     )
 
