@@ -199,7 +199,9 @@ def test_giving_up_needs_no_reason_and_escape_takes_it_back(at_work, tasks):
     page = at_work
     press(page, "g", "Escape", "3")
     expect(page.locator(".step-card .mark").first).to_have_text("+")
-    press(page, "g", "Enter")
+    press(page, "g")
+    expect(page.locator("#reason-text")).to_be_focused()
+    press(page, "Enter")
     expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
     assert Annotation.objects.get().outcome == "give_up"
 

@@ -183,7 +183,9 @@ def test_a_revision_never_overwrites_a_newer_one(reopened, sent_back):
     )
     press(page, "j", "1", "Enter")
     expect(page.locator("#conflict .differs").first.locator("td").nth(1)).to_contain_text("added elsewhere")
-    press(page, "Enter", "Enter")  # keep mine, save
+    press(page, "Enter")  # keep mine
+    expect(page.locator("#conflict")).to_be_hidden()
+    press(page, "Enter")  # save
     expect(page).to_have_url(re.compile("/annotate/answers/$"))
     sent_back.refresh_from_db()
     assert (sent_back.revision, sent_back.payload["first_error"]) == (3, 1)
