@@ -88,7 +88,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
-            # On a busy machine a key may come before the page listens: tried once more, and the summary says so.
+            # On a busy machine a key may come before the page listens. The summary says what was tried again.
             item.add_marker(pytest.mark.flaky(reruns=1))
             if missing:
                 item.add_marker(pytest.mark.skip(reason=_REASONS["browser"]))
