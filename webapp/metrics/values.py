@@ -23,7 +23,7 @@ from webapp.projects.models import Project
 
 Kind = Literal["promoted", "held", "control", "open"]
 ANSWERS = "answers"  # the metric that counts them
-SPAN = 12  # iterations that a sparkline shows
+SPAN = 8  # iterations that a sparkline shows
 
 
 @dataclass(frozen=True, slots=True)
