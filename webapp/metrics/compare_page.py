@@ -19,11 +19,13 @@ from webapp.metrics.templatetags.numbers import written_interval
 from webapp.metrics.values import (
     Change,
     Reading,
+    Simulated,
     Turn,
     alike,
     change_of,
     names_by_group,
     readings_of,
+    simulated_in,
     title_of,
 )
 from webapp.projects.models import Project
@@ -89,6 +91,7 @@ class Both:
     after: Turn
     paired: Paired | None
     groups: list[tuple[str, list[Compared]]]
+    simulated: Simulated | None
 
     @property
     def alike(self) -> bool:
@@ -103,7 +106,8 @@ def iterations_compared(project: Project, before: Turn, after: Turn) -> Both:
         (group, [_compared(project, name, metric, readings[name], before, after) for name, metric in names])
         for group, names in names_by_group(readings)
     ]
-    return Both(before, after, solved_by_both(before, after), groups)
+    paired, simulated = solved_by_both(before, after), simulated_in(readings, [before, after])
+    return Both(before, after, paired, groups, simulated)
 
 
 def _compared(

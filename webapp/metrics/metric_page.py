@@ -13,7 +13,7 @@ from webapp.metrics.measures import metric_named
 from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import figure as rounded
 from webapp.metrics.templatetags.numbers import written_interval
-from webapp.metrics.values import detail_of, latest, readings_of, title_of, turns_of
+from webapp.metrics.values import detail_of, latest, readings_of, simulated_in, title_of, turns_of
 from webapp.projects.models import Project
 
 
@@ -29,7 +29,8 @@ def metric_context(project: Project, name: str, filters: Mapping[str, str], numb
     if metric is None:
         raise Http404(f"No metric is called {name}.")
     turns = turns_of(project, arm=filters.get("arm"), recipe=filters.get("recipe"))
-    readings = readings_of(project, turns, [metric.name])
+    read = readings_of(project, turns, [metric.name, "answers"])  # these say who answered
+    readings = {stored: values for stored, values in read.items() if metric.covers(stored)}
     spoken = name if name in readings else min(readings, default=name)
     values = readings.get(spoken, {})
     measured = [t for t in reversed(turns) if t.pk in values]
@@ -37,6 +38,7 @@ def metric_context(project: Project, name: str, filters: Mapping[str, str], numb
     value = detail_of(project, spoken, at.number) if at else None
     return {
         "metric": metric,
+        "simulated": simulated_in(read, turns),
         "name": spoken,
         "title": title_of(name),
         "unit": UNITS[metric.unit],

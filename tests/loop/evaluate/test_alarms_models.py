@@ -125,7 +125,9 @@ def test_a_proxy_that_prefers_what_is_wrong():
 
 
 def proxy(rate, right, acceptor="self_verdict"):
-    near = lambda x: (x, x - 0.02, x + 0.02)  # noqa: E731
+    def near(x):
+        return x, x - 0.02, x + 0.02
+
     return turn(acceptor, kept_rate=near(rate), samples_right=near(right))
 
 
