@@ -114,7 +114,8 @@ def test_steering_while_units_complete_never_deadlocks(monkeypatch, change):
 
     jobs = [lambda u=u: finish(u) for u in units]
     support.together([*jobs, lambda: change(iteration=iteration, by=None)])
-    states = Counter(iteration.units.values_list("state", flat=True))
+    # Where the last unit came before the change, the stage was left and its measuring planned.
+    states = Counter(iteration.units.exclude(kind="measure").values_list("state", flat=True))
     iteration.refresh_from_db()
     assert sum(states.values()) == 6
     assert Response.objects.count() == 2 * states["done"]
