@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import mean, variance
 
-from scipy.stats import t
-
 FEWEST = 3  # values whose mean gets an interval
 
 
@@ -36,7 +34,7 @@ def mean_of(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]
     found = mean(values)
     if len(values) < FEWEST:
         return found, None
-    half = float(t.ppf(0.975, len(values) - 1)) * sqrt(variance(values) / len(values))
+    half = _t975(len(values) - 1) * sqrt(variance(values) / len(values))
     return found, (found - half, found + half)
 
 
@@ -54,5 +52,12 @@ def means_difference(
     freedom = sum(squares) ** 2 / sum(
         s**2 / (len(side) - 1) for s, side in zip(squares, (before, after), strict=True)
     )
-    half = float(t.ppf(0.975, freedom)) * sqrt(sum(squares))
+    half = _t975(freedom) * sqrt(sum(squares))
     return by, (by - half, by + half)
+
+
+def _t975(freedom: float) -> float:
+    """What Student's t exceeds in 2.5 % of cases."""
+    from scipy.special import stdtrit  # slow to import; only who measures pays for it
+
+    return float(stdtrit(freedom, 0.975))
