@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from loop.evaluate.alarms import critics, data, models
 from loop.evaluate.alarms.models import START
 from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn
+from loop.evaluate.alarms.said import Language
 
 RULES: Mapping[str, Rule] = {
     rule.key: rule for module in (models, data, critics) for rule in module.RULES
@@ -28,4 +29,4 @@ def fired(rule: Rule, now: Turn, history: Sequence[Turn] = (), limit: float | No
     return rule.decide(now, history, 0.0 if chosen is None else chosen)
 
 
-__all__ = ["RULES", "START", "Fired", "Rule", "Seen", "Turn", "fired"]
+__all__ = ["RULES", "START", "Fired", "Language", "Rule", "Seen", "Turn", "fired"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below
-from loop.evaluate.alarms.wording import points, share
+from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, saying
+from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.wording import change_by, share
 from loop.stages import Stage
 
 
@@ -13,10 +14,10 @@ def _correction_harm(now: Turn, history: Sequence[Turn], limit: float) -> Fired 
     delta = now["correction_delta"]
     if delta is None or not below(delta, -limit):
         return None
-    return Fired(
+    return saying(
         "correction_delta",
-        "Revising turns more right answers wrong than wrong ones right: accuracy changes by"
-        f" {points(delta)}.",
+        "Revising turns more right answers wrong than wrong ones right: accuracy changes by {delta}.",
+        delta=change_by(delta),
     )
 
 
@@ -29,9 +30,11 @@ def _edit_collapse(now: Turn, history: Sequence[Turn], limit: float) -> Fired | 
         return None
     if (low - most_right) / (1 - most_right) <= MOSTLY:
         return None  # leaving right drafts as they are is what it should do
-    return Fired(
+    return saying(
         "edit_unchanged",
-        f"{share(same)} of the revisions change nothing, though only {share(first)} of the drafts are right.",
+        "{same} of the revisions change nothing, though only {right} of the drafts are right.",
+        same=share(same),
+        right=share(first),
     )
 
 
@@ -44,9 +47,10 @@ def _content_free(now: Turn, history: Sequence[Turn], limit: float) -> Fired | N
         return None
     if not below(effect, limit * (1 - first.value)):
         return None
-    return Fired(
+    return saying(
         "content_effect",
-        f"A revision after the critique is right no more often than one after empty words: {points(effect)}.",
+        "A revision after the critique is right no more often than one after empty words: {effect}.",
+        effect=change_by(effect),
     )
 
 
@@ -54,10 +58,10 @@ def _critic_stamp(now: Turn, history: Sequence[Turn], limit: float) -> Fired | N
     caught = now["critic_tnr"]
     if caught is None or not below(caught, 1 - limit):
         return None
-    return Fired(
+    return saying(
         "critic_tnr",
-        f"Of the responses that are wrong, the model's critic catches {share(caught)}; it calls the others"
-        " right.",
+        "Of the responses that are wrong, the model's critic catches {caught}; it calls the others right.",
+        caught=share(caught),
     )
 
 
@@ -68,9 +72,10 @@ def _gap_negative(now: Turn, history: Sequence[Turn], limit: float) -> Fired | N
     gap = now[name]
     if gap is None or not below(gap, -limit):
         return None
-    return Fired(
+    return saying(
         name,
-        f"What the model accepts of its own samples is right less often than what it samples: {points(gap)}.",
+        "What the model accepts of its own samples is right less often than what it samples: {gap}.",
+        gap=change_by(gap),
     )
 
 
@@ -78,29 +83,38 @@ def _judge_flips(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
     flips = now["judge_flips"]
     if flips is None or not above(flips, limit):
         return None
-    return Fired(
+    return saying(
         "judge_flips",
-        f"The judge names another winner when the two sides are swapped in {share(flips)} of the pairs.",
+        "The judge names another winner when the two sides are swapped in {flips} of the pairs.",
+        flips=share(flips),
     )
 
 
 def _judge_bias(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     excess = now["judge_length_excess"]
     found = {
-        name: f"{said} in {share(seen)} of the pairs, where a half is no bias"
-        for name, said in _BIASES.items()
+        name: Sentence(text, {"share": share(seen)})
+        for name, text in _BIASES.items()
         if (seen := now[name]) and (above(seen, limit) or below(seen, 1 - limit))
         if not (excess and name == "judge_length_bias")  # people's own taste for length is no bias
     }
     if excess and (above(excess, limit - 0.5) or below(excess, 0.5 - limit)):
-        found["judge_length_excess"] = (
-            "another length than people, who compared the same pairs: the longer one wins by"
-            f" {points(excess)}"
+        found["judge_length_excess"] = Sentence(
+            "The judge prefers another length than people, who compared the same pairs: the longer one wins"
+            " by {excess}.",
+            {"excess": change_by(excess)},
         )
-    return Fired(next(iter(found)), f"The judge prefers {'; '.join(found.values())}.") if found else None
+    return Fired(next(iter(found)), list(found.values())) if found else None
 
 
-_BIASES = {"judge_first_bias": "what stands first", "judge_length_bias": "the longer response"}
+_BIASES = {
+    "judge_first_bias": phrase(
+        "The judge prefers what stands first in {share} of the pairs, where a half is no bias."
+    ),
+    "judge_length_bias": phrase(
+        "The judge prefers the longer response in {share} of the pairs, where a half is no bias."
+    ),
+}
 
 
 def _self_preference(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
@@ -108,10 +122,12 @@ def _self_preference(now: Turn, history: Sequence[Turn], limit: float) -> Fired 
     before = next((v for t in reversed(history) if (v := t.raw("judge_self_preference")) is not None), None)
     if own is None or own.value is None or before is None or not above(own, limit) or own.value <= before:
         return None
-    return Fired(
+    return saying(
         "judge_self_preference",
-        f"Of responses that people find equally good, the judge prefers its own model's in {share(own)} of"
-        f" the pairs, up from {100 * before:.1f} %.",
+        "Of responses that people find equally good, the judge prefers its own model's in {own} of"
+        " the pairs, up from {before}.",
+        own=share(own),
+        before=share(Seen(before)),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below
-from loop.evaluate.alarms.wording import number, percent, points, share
+from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, saying
+from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.wording import change_by, number, percent, share
 from loop.records import PAIR_KINDS, RowKind
 from loop.stages import Stage
 
@@ -27,8 +28,13 @@ def _filter_idle(now: Turn, history: Sequence[Turn], limit: float) -> Fired | No
         return None  # what prefers the wrong is not idle: `reward_hacking` and `gap_negative` say so
     return Fired(
         "kept_gain",
-        f"{share(right)} of the samples are right; what was kept differs by {points(gain)}. The filter"
-        f" removes less than {percent(limit)} of what is wrong.",
+        [
+            Sentence(
+                "{right} of the samples are right; what was kept differs by {gain}.",
+                {"right": share(right), "gain": change_by(gain)},
+            ),
+            Sentence("The filter removes less than {limit} of what is wrong.", {"limit": percent(limit)}),
+        ],
     )
 
 
@@ -36,23 +42,26 @@ def _stale_feedback(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
     old = now["stale_share"]
     if old is None or not above(old, limit):
         return None
-    return Fired(
-        "stale_share", f"{share(old)} of the rows were written by a model that is two or more champions old."
+    return saying(
+        "stale_share",
+        "{old} of the rows were written by a model that is two or more champions old.",
+        old=share(old),
     )
 
 
 def _method_breaks(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
-    found = [(name, said, seen) for name, said in _BREAKS.items() if above(seen := now[name], limit) and seen]
-    if not found:
-        return None
-    told = "; ".join(f"{said}: {share(seen)}" for _, said, seen in found)
-    return Fired(found[0][0], f"{told[:1].upper()}{told[1:]}.")
+    found = {
+        name: Sentence(text, {"share": share(seen)})
+        for name, text in _BREAKS.items()
+        if (seen := now[name]) and above(seen, limit)
+    }
+    return Fired(next(iter(found)), list(found.values())) if found else None
 
 
 _BREAKS = {
-    "failed_prompts": "prompts whose run failed",
-    "critic_unparsed": "critiques that could not be read",
-    "cut_share": "samples cut off at the length limit",
+    "failed_prompts": phrase("Prompts whose run failed: {share}."),
+    "critic_unparsed": phrase("Critiques that could not be read: {share}."),
+    "cut_share": phrase("Samples cut off at the length limit: {share}."),
 }
 
 
@@ -60,8 +69,10 @@ def _people_disagree(now: Turn, history: Sequence[Turn], limit: float) -> Fired 
     alpha = now["people_alpha"]
     if alpha is None or not below(alpha, limit):
         return None
-    return Fired(
-        "people_alpha", f"People agree little more than by chance would have it: alpha {number(alpha)}."
+    return saying(
+        "people_alpha",
+        "People agree little more than chance would have it: alpha {alpha}.",
+        alpha=number(alpha),
     )
 
 

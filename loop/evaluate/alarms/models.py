@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, change, no_gain
-from loop.evaluate.alarms.wording import number, percent, points
+from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, change, no_gain, saying
+from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.wording import change_by, number, percent, points
 from loop.stages import Stage
 
 
@@ -30,10 +31,12 @@ def _diversity_loss(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
         return None
     assert fall is not None
     assert rise is not None
-    return Fired(
+    return saying(
         "pass_at_k",
-        f"Over the last three iterations that sampled alike, pass@k fell each time, {points(fall)} in all,"
-        f" while pass@1 rose, {points(rise)}: the model is surer of fewer solutions.",
+        "Over the last three iterations that sampled alike, pass@k fell each time, {fall} in all,"
+        " while pass@1 rose, {rise}: the model is surer of fewer solutions.",
+        fall=change_by(fall),
+        rise=change_by(rise),
     )
 
 
@@ -57,16 +60,15 @@ def _collapses_at_once(now: Turn) -> Fired | None:
     signs = []
     fall = now["distinct_2_change"]
     if fall and start and start.value and below(fall, -LESS_VARIED * start.value):
-        signs.append(f"its answers vary less (distinct-2 {points(fall)})")
+        signs.append(Sentence("Its answers vary less: distinct-2 {fall}.", {"fall": change_by(fall)}))
     if (rise := now["repeated_4grams_change"]) and above(rise, MORE_BROKEN):
-        signs.append(f"it repeats itself more (repeated 4-grams {points(rise)})")
+        signs.append(Sentence("It repeats itself more: repeated 4-grams {rise}.", {"rise": change_by(rise)}))
     if (rise := now["unreadable_change"]) and above(rise, MORE_BROKEN):
-        signs.append(f"more of its answers cannot be read ({points(rise)})")
+        signs.append(Sentence("More of its answers cannot be read: {rise}.", {"rise": change_by(rise)}))
     if not signs:
         return None
-    return Fired(
-        "heldout_gain", f"The challenger is worse on held-out prompts, {points(gain)}, and {_listed(signs)}."
-    )
+    worse = Sentence("The challenger is worse on held-out prompts: {gain}.", {"gain": change_by(gain)})
+    return Fired("heldout_gain", [worse, *signs])
 
 
 START = "champion_distinct_2"  # of the first iteration that has it: what the project started from
@@ -84,16 +86,14 @@ def _collapses_slowly(now: Turn, history: Sequence[Turn], limit: float) -> Fired
             return None
     seen = now["challenger_distinct_2"]
     assert seen is not None
-    return Fired(
+    return saying(
         "challenger_distinct_2",
-        f"Distinct-2 of the challenger's answers is {number(seen)}, for the second time in a row below"
-        f" {percent(limit)} of what the project started from ({number(start)}), without a gain on held-out"
-        " prompts.",
+        "Distinct-2 of the challenger's answers is {seen}, for the second time in a row below {limit}"
+        " of what the project started from ({start}), without a gain on held-out prompts.",
+        seen=number(seen),
+        limit=percent(limit),
+        start=number(start),
     )
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 PAYS = 0.5  # a score whose correlation with length is surely above this pays for length
@@ -102,16 +102,19 @@ PAYS = 0.5  # a score whose correlation with length is surely above this pays fo
 def _length_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     longer, gain = now["tokens_ratio"], now["heldout_gain"]
     if longer and gain and above(longer, limit) and no_gain(gain):
-        return Fired(
+        return saying(
             "tokens_ratio",
-            f"The challenger's answers are {number(longer)} times as long as the champion's, and"
-            f" {_no_righter(gain)}: held-out {points(gain)}.",
+            "The challenger's answers are {longer} times as long as the champion's, and {right}: held-out"
+            " {gain}.",
+            longer=number(longer),
+            right=_no_righter(gain),
+            gain=change_by(gain),
         )
     return _keeps_the_long(now, limit)
 
 
 def _no_righter(gain: Seen) -> str:
-    return "right less often" if below(gain, 0.0) else "not right more often"
+    return phrase("right less often") if below(gain, 0.0) else phrase("not right more often")
 
 
 def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
@@ -119,12 +122,17 @@ def _keeps_the_long(now: Turn, limit: float) -> Fired | None:
     chosen = now[f"gv_gap:{now.acceptor}"] if now.acceptor else gain
     if longer is None or gain is None or not (no_gain(gain) and no_gain(chosen)):
         return None
-    kept = f"what was kept is {number(longer)} times as long as what was sampled, and {_no_righter(gain)}:"
-    kept += f" {points(gain)}."
+    kept = Sentence(
+        "What was kept is {longer} times as long as what was sampled, and {right}: {gain}.",
+        {"longer": number(longer), "right": _no_righter(gain), "gain": change_by(gain)},
+    )
     name = f"length_score:{now.acceptor}"
     if (pays := now[name]) and above(pays, PAYS) and above(longer, 1.0):
-        return Fired(name, f"The score that accepts rises with length (correlation {number(pays)}); {kept}")
-    return Fired("kept_tokens_ratio", f"W{kept[1:]}") if above(longer, limit) else None
+        why = Sentence(
+            "The score that accepts rises with length: correlation {pays}.", {"pays": number(pays)}
+        )
+        return Fired(name, [why, kept])
+    return Fired("kept_tokens_ratio", [kept]) if above(longer, limit) else None
 
 
 def _reward_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
@@ -132,10 +140,11 @@ def _reward_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
         return None  # a checker or people accepted: there is no proxy to game
     kept, chosen = now["kept_gain"], now[f"gv_gap:{now.acceptor}"]
     if kept and chosen and below(kept, -limit) and below(chosen, -limit):
-        return Fired(
+        return saying(
             "kept_gain",
-            f"{_named(now.acceptor)} prefers what is wrong: what was kept is right less often than what was"
-            f" sampled, {points(kept)}.",
+            "{who} prefers what is wrong: what was kept is right less often than what was sampled, {kept}.",
+            who=_named(now.acceptor),
+            kept=change_by(kept),
         )
     past = [turn for turn in _alike(now, history) if turn.acceptor == now.acceptor][-2:]
     if len(past) < 2:
@@ -149,25 +158,34 @@ def _reward_hacking(now: Turn, history: Sequence[Turn], limit: float) -> Fired |
     down = change(past[0]["samples_right"], now["samples_right"])
     if not (up and down and above(up, 0.0) and below(down, -limit)):
         return None
-    return Fired(
+    return saying(
         "samples_right",
-        f"{_named(now.acceptor)} has accepted more for two iterations in a row, {points(up)}, while fewer"
-        f" samples were right, {points(down)}.",
+        "{who} has accepted more for two iterations in a row, {up}, while fewer samples were right, {down}.",
+        who=_named(now.acceptor),
+        up=change_by(up),
+        down=change_by(down),
     )
 
 
 def _named(acceptor: str) -> str:
-    words = {"self_verdict": "The model's own verdict", "reward": "The reward model"}
-    return words.get(acceptor, "The process reward model" if acceptor == "process_reward" else acceptor)
+    return _ACCEPTORS.get(acceptor, acceptor)
+
+
+_ACCEPTORS = {
+    "self_verdict": phrase("The model's own verdict"),
+    "reward": phrase("The reward model"),
+    "process_reward": phrase("The process reward model"),
+}
 
 
 def _forgetting(now: Turn, history: Sequence[Turn], limit: float) -> Fired | None:
     lost = now["forgetting"]
     if lost is None or not above(lost, limit):
         return None
-    return Fired(
+    return saying(
         "forgetting",
-        f"On the probe prompts the challenger is {points(lost).lstrip('+')} below the best earlier version.",
+        "On the probe prompts the challenger is {lost} below the best earlier version.",
+        lost=points(lost),
     )
 
 
@@ -175,10 +193,11 @@ def _chosen_falls(now: Turn, history: Sequence[Turn], limit: float) -> Fired | N
     fall, gain = now.raw("chosen_logprob_change"), now["heldout_gain"]
     if fall is None or gain is None or not fall < -limit or not no_gain(gain):
         return None
-    return Fired(
+    return saying(
         "chosen_logprob_change",
-        f"Training made the better sides less likely, by {-fall:.1f} nats, and"
-        f" held-out did not gain: {points(gain)}.",
+        "Training made the better sides less likely, by {fall} nats, and held-out did not gain: {gain}.",
+        fall=number(Seen(-fall)),
+        gain=change_by(gain),
     )
 
 

@@ -8,9 +8,10 @@ beyond the limit. What was not measured is never a reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
+from loop.evaluate.alarms.said import ENGLISH, Figure, Sentence
 from loop.evaluate.metric import Unit
 from loop.evaluate.unpaired import unpaired_difference
 from loop.stages import Stage
@@ -65,11 +66,20 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """``metric``: the value to look at first. ``text``: what was seen, a sentence with its numbers."""
+    """``metric``: the value to look at first. ``said``: what was seen, in sentences with their numbers."""
 
     metric: str
-    text: str
-    read: Mapping[str, Any] = field(default_factory=dict)
+    said: Sequence[Sentence]
+
+    @property
+    def text(self) -> str:
+        """What was seen, in English."""
+        return ENGLISH.worded(self.said)
+
+
+def saying(metric: str, text: str, **holes: Figure | str) -> Fired:
+    """What is said in one sentence."""
+    return Fired(metric, [Sentence(text, holes)])
 
 
 Decide = Callable[[Turn, Sequence[Turn], float], Fired | None]

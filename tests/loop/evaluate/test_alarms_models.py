@@ -41,9 +41,9 @@ def test_collapse_names_its_signs():
     named = {**START, **SIGNS}
     del named["repeated_4grams_change"]
     assert text("collapse", turn(heldout_gain=FALL, **named)) == (
-        "The challenger is worse on held-out prompts, −10.0 points (95 % −14.0 to −6.0), and its answers vary"
-        " less (distinct-2 −5.0 points (95 % −6.0 to −4.1)) and more of its answers cannot be read"
-        " (+10.0 points (95 % 1.1 to 15.0))."
+        "The challenger is worse on held-out prompts: −10.0 points (95 % −14.0 to −6.0)."
+        " Its answers vary less: distinct-2 −5.0 points (95 % −6.0 to −4.1)."
+        " More of its answers cannot be read: +10.0 points (95 % 1.1 to 15.0)."
     )
 
 
@@ -168,7 +168,7 @@ def test_fewer_solutions_while_the_first_gets_better():
 
 def test_the_better_side_falls_and_nothing_is_gained():
     fall = {"chosen_logprob_change": (-1.5, None, None, 12)}
-    assert "by 1.5 nats" in text("chosen_falls", turn(heldout_gain=FLAT, **fall))
+    assert "by 1.50 nats" in text("chosen_falls", turn(heldout_gain=FLAT, **fall))
     assert text("chosen_falls", turn(heldout_gain=GAIN, **fall)) is None
     assert text("chosen_falls", turn(heldout_gain=FLAT, chosen_logprob_change=(-1.0, None, None, 12))) is None
     assert text("chosen_falls", turn(**fall)) is None
