@@ -1,8 +1,9 @@
 """Brings the catalogues up to date with the texts of the program: `.venv/bin/python locale/extract.py`.
 
-Texts of templates and Python go to `<language>/LC_MESSAGES/django.po`, those of the page's scripts to
-`<language>/scripts.json` (English text -> translation, "" = none yet). What is translated already stays;
-what is no longer used goes. Afterwards `pybabel compile`. Babel is in requirements/test.txt.
+Texts of templates and Python, of what alarms say, and the titles of metrics and alarm rules go to
+`<language>/LC_MESSAGES/django.po`, those of the page's scripts to `<language>/scripts.json` (English text ->
+translation, "" = none yet). What is translated already stays; what is no longer used goes. Afterwards
+`pybabel compile`. Babel is in requirements/test.txt.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po, write_po
@@ -24,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
 _ONE = dict.fromkeys(("_", "_noop", "lazy", "gettext", "gettext_lazy", "gettext_noop"))
 PYTHON = {**_ONE, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
+
+SAID = {"phrase": 0, "Sentence": 0, "saying": 1}  # see loop.evaluate.alarms.said: the place of the text
 
 Text = str | tuple[str, str]  # or singular and plural
 
@@ -49,6 +55,26 @@ def of_python(source: str) -> Iterator[Text]:
             yield (texts[0], texts[1])
 
 
+def of_rules(source: str) -> Iterator[Text]:
+    """What alarm rules say."""
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SAID:
+            said = call.args[SAID[call.func.id]]
+            if isinstance(said, ast.Constant):  # else a variable, whose text is marked where it is written
+                yield said.value
+
+
+def of_registries() -> Iterator[tuple[Text, str]]:
+    """What metrics and alarm rules are called and advise, each with the module that says it."""
+    from loop.evaluate.alarms import RULES
+    from webapp.metrics.measures import groups
+
+    for rule in RULES.values():
+        yield from ((text, rule.decide.__module__) for text in (rule.title, rule.what_to_do))
+    for group in groups():
+        yield from ((text, group.__name__) for text in (group.GROUP, *(m.title for m in group.METRICS)))
+
+
 def of_script(source: str) -> Iterator[str]:
     """The first argument of every t("…")."""
     for found in _SCRIPT_CALL.finditer(source):
@@ -61,15 +87,27 @@ def holes(text: str) -> set[str]:
 
 
 def page_texts() -> dict[Text, list[str]]:
-    """Every text of templates and Python, with the files that say it."""
+    """Every text of pages and alarms, with the files that say it."""
     found: dict[Text, list[str]] = {}
-    for path in [*_files("templates", "*.html"), *_files("webapp", "*.py")]:
-        read = of_template if path.suffix == ".html" else of_python
-        for text in read(path.read_text(encoding="utf-8")):
-            places = found.setdefault(text, [])
-            if (name := path.relative_to(ROOT).as_posix()) not in places:
-                places.append(name)
+    registered = ((text, f"{module.replace('.', '/')}.py") for text, module in of_registries())
+    for text, place in chain(_written(), registered):
+        places = found.setdefault(text, [])
+        if place not in places:
+            places.append(place)
     return found
+
+
+def _written() -> Iterator[tuple[Text, str]]:
+    """Texts that are read in the sources."""
+    readers = (
+        (of_template, _files("templates", "*.html")),
+        (of_python, _files("webapp", "*.py")),
+        (of_rules, _files("loop/evaluate/alarms", "*.py")),
+    )
+    for read, paths in readers:
+        for path in paths:
+            for text in read(path.read_text(encoding="utf-8")):
+                yield text, path.relative_to(ROOT).as_posix()
 
 
 def script_texts() -> list[str]:
@@ -118,6 +156,9 @@ def _update_scripts(language: str) -> int:
 
 
 def main() -> int:
+    sys.path.insert(0, str(ROOT))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings.base")
+    django.setup()  # metrics read tables
     for folder in sorted(p for p in LOCALE.iterdir() if p.is_dir() and not p.name.startswith("__")):
         language = folder.name
         pages, scripts = _update_po(language), _update_scripts(language)

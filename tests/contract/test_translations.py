@@ -86,6 +86,13 @@ def test_percent_signs_and_markup_survive(language):
             assert sorted(re.findall(r"<[^>]*>", form)) == sorted(re.findall(r"<[^>]*>", one)), form
 
 
+def test_what_metrics_and_rules_are_called_is_in_the_catalogue():
+    texts = extract.page_texts()
+    assert texts["Diversity loss"] == ["loop/evaluate/alarms/models.py"]
+    assert texts["Brier score"] == ["webapp/metrics/measures/calibration.py"]
+    assert "loop/evaluate/alarms/data.py" in texts["The filter removes less than {limit} of what is wrong."]
+
+
 def bare_words(source):
     """Words of a template outside of any translation: between tags, and in attributes that are read out."""
     source = re.sub(r"{#.*?#}", "", source)
@@ -137,6 +144,9 @@ def test_texts_are_read_from_each_kind_of_file():
     code = 'def f():\n    _("One")\n    ngettext("{n} a", "{n} b", n)\n    lazy("Two " "three")\n'
     code += '    gettext_noop("Four")\n    _(variable)\n'
     assert list(extract.of_python(code)) == ["One", ("{n} a", "{n} b"), "Two three", "Four"]
+    rules = 'def f():\n    saying("fall", "It fell {by}.", by=Sentence("Two " "three", {"a": b}))\n'
+    rules += '    Sentence(variable)\n    phrase("Four")\n    said("five")\n'
+    assert set(extract.of_rules(rules)) == {"It fell {by}.", "Two three", "Four"}
     assert list(extract.of_script('t("a \\"b\\"", { n }); const not = at("c"); x.t("d"); [t(\n"e")]')) == [
         'a "b"',
         "e",

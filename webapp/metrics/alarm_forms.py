@@ -29,7 +29,7 @@ class RuleForm(forms.Form):
         low, high = (shown(row.rule, end) for end in row.rule.span)
         self.fields["limit"].widget.attrs |= {"min": low, "max": high, "step": "any"}
         for name, field in self.fields.items():
-            label = f"{self.rule.title}: {field.label}"
+            label = f"{row.title}: {field.label}"
             label += f" ({self.unit})" if name == "limit" and self.unit else ""
             field.widget.attrs |= {"form": f"{self.name}-form", "aria-label": label}
 

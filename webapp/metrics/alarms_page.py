@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.formats import get_format
 from django.utils.translation import gettext
 
-from loop.evaluate.alarms import RULES, Rule
+from loop.evaluate.alarms import RULES, Language, Rule
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
 from webapp.metrics.models import Alarm, AlarmRule
@@ -19,7 +20,7 @@ SIGNS = {"bad": "!", "warn": "△"}
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """An alarm with its rule's words. A rule that is no more shows its key."""
+    """An alarm with its rule's words, in the reader's language. A rule that is no more shows its key."""
 
     alarm: Alarm
 
@@ -29,11 +30,17 @@ class AlarmRow:
 
     @property
     def title(self) -> str:
-        return self.rule.title if self.rule else self.alarm.key.replace("_", " ")
+        return gettext(self.rule.title) if self.rule else self.alarm.key.replace("_", " ")
 
     @property
     def what_to_do(self) -> str:
-        return self.rule.what_to_do if self.rule else ""
+        return gettext(self.rule.what_to_do) if self.rule else ""
+
+    @property
+    def text(self) -> str:
+        """What was seen. Alarms of earlier versions have it in English alone."""
+        said = self.alarm.facts.get("said")
+        return readers_language().worded(said) if said else self.alarm.text
 
     @property
     def sign(self) -> str:
@@ -46,6 +53,10 @@ class AlarmRow:
     @property
     def dealt_with(self) -> bool:
         return self.alarm.seen_at is not None
+
+
+def readers_language() -> Language:
+    return Language(gettext, get_format("DECIMAL_SEPARATOR"))
 
 
 def alarms_of(iteration: Iteration, *, told: bool = True) -> list[AlarmRow]:
@@ -92,6 +103,14 @@ class RuleRow:
 
     rule: Rule
     own: AlarmRule | None
+
+    @property
+    def title(self) -> str:
+        return gettext(self.rule.title)
+
+    @property
+    def what_to_do(self) -> str:
+        return gettext(self.rule.what_to_do)
 
     @property
     def enabled(self) -> bool:

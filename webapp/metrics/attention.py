@@ -109,7 +109,7 @@ def _alarms(project: Project, turns: Sequence[Turn]) -> Iterator[Item]:
     alarms = reverse("alarms", args=[project.slug])
     for *_place, turn, row in rows[:MOST_ALARMS]:
         title = _("{alarm} in iteration {n}").format(alarm=row.title, n=turn.iteration.number)
-        more = f"{row.alarm.text} {row.what_to_do}".strip()
+        more = f"{row.text} {row.what_to_do}".strip()
         yield Item(row.alarm.level, title, f"{alarms}#alarm-{row.alarm.pk}", _("Deal with it"), more)
     if left := rows[MOST_ALARMS:]:
         title = ngettext("%(n)s more alarm", "%(n)s more alarms", len(left)) % {"n": len(left)}

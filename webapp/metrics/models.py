@@ -80,7 +80,8 @@ class AlarmRule(models.Model):
 
 
 class Alarm(models.Model):
-    """A rule that fired for an iteration. ``facts``: the values it read and the limit, as they were."""
+    """A rule that fired for an iteration. ``facts``: the values it read and the limit, as they were, and what
+    was ``said`` as texts with their figures, to be worded for each reader; ``text`` is that in English."""
 
     class Level(models.TextChoices):
         WARN = "warn"

@@ -108,7 +108,7 @@ def turns_of(project: Project, *, told: bool = True) -> list[Turn]:
         turn.iteration.project = project
     alarms = told_alone(project.alarms.filter(iteration__in=turns), told)
     alarms = alarms.order_by("level", "id")  # bad comes before warn
-    for alarm in alarms.defer("facts"):
+    for alarm in alarms:
         alarm.iteration = turns[alarm.iteration_id].iteration
         turns[alarm.iteration_id].alarms.append(AlarmRow(alarm))
     return list(turns.values())

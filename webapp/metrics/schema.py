@@ -57,7 +57,9 @@ class AlarmOut(serializers.Serializer):
     level = serializers.ChoiceField(Alarm.Level.choices)
     metric = serializers.CharField()
     text = serializers.CharField()
-    facts = serializers.DictField(help_text="The values it read and the limit, as they were.")
+    facts = serializers.DictField(
+        help_text="The values it read and the limit, as they were, and what was said: texts and their figures."
+    )
     held = serializers.BooleanField(help_text="Its rule keeps the champion.")
     fired_at = serializers.DateTimeField()
     seen_at = serializers.DateTimeField(allow_null=True)

@@ -256,7 +256,7 @@ def _unit(name: str) -> str:
 def _title(name: str) -> str:
     """The source stands in the entry's title already."""
     metric = metric_named(name)
-    return metric.title if metric else title_of(name).replace("_", " ")
+    return _(metric.title) if metric else title_of(name).replace("_", " ")
 
 
 def limits() -> list[tuple[str, list[tuple[str, str, str]]]]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from django.db.models import Case, Count, Q, QuerySet, When
 from django.db.models.fields.json import KT
+from django.utils.translation import gettext
 
 from loop.evaluate.metric import Metric
 from loop.evaluate.unpaired import unpaired_difference
@@ -238,10 +239,10 @@ def names_by_group(readings: Readings) -> list[tuple[str, list[tuple[str, Metric
 
 
 def title_of(name: str) -> str:
-    """How a stored value is called: the metric's title, and the source where there is one."""
+    """How a stored value is called in the reader's language: the metric's title, and a source."""
     _, _, source = name.partition(":")
     metric = metric_named(name) or metric_named(f"{name}:*")
-    title = metric.title if metric else name
+    title = gettext(metric.title) if metric else name
     return f"{title}, {source.replace('_', ' ')}" if source else title
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.dispatch import receiver
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
@@ -58,12 +58,14 @@ def _asks_people(iteration: Iteration) -> bool:
 
 def _alarm(iteration: Iteration, alarm: Alarm) -> None:
     row = AlarmRow(alarm)
+    with translation.override("en"):  # as all that leaves the house
+        title, what_to_do = row.title.lower(), row.what_to_do
     notice_add(
         project=iteration.project,
         event=Event.ALARM,
         key=f"alarm {iteration.pk} {alarm.key}",
-        title=f"{iteration}: alarm “{row.title.lower()}”",
-        text=f"{alarm.text} {row.what_to_do}",
+        title=f"{iteration}: alarm “{title}”",
+        text=f"{alarm.text} {what_to_do}",
         page=("alarms",),
         facts={
             "iteration": iteration.number,

@@ -72,7 +72,14 @@ def keys(iteration):
 def test_an_alarm_keeps_what_it_read(project):
     (alarm,) = alarms_evaluate(iteration=iteration_with(project))
     assert (alarm.key, alarm.level, alarm.metric, alarm.held) == ("forgetting", "bad", "forgetting", False)
-    assert alarm.facts == {"limit": 0.02, "unit": "points", "values": {"forgetting": [0.06, 0.03, 0.09, 300]}}
+    alarm.refresh_from_db()
+    said = "On the probe prompts the challenger is {lost} below the best earlier version."
+    assert alarm.facts == {
+        "limit": 0.02,
+        "unit": "points",
+        "values": {"forgetting": [0.06, 0.03, 0.09, 300]},
+        "said": [[said, {"lost": ["points", 0.06, 0.03, 0.09]}]],
+    }
 
 
 def test_what_the_recipe_accepts_by_decides_which_gap_is_read(project):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests import factories as make
 from webapp.iterations.models import Iteration
@@ -30,8 +30,9 @@ def iteration():
 
 
 def test_it_is_told_once_with_the_page_where_it_is_dealt_with(iteration, settings):
-    for _ in range(2):
-        alarms_evaluate(iteration=iteration)
+    with translation.override("de"):  # notices are in English, whoever's language is active
+        for _ in range(2):
+            alarms_evaluate(iteration=iteration)
     told = Delivery.objects.get()
     assert (told.event, told.channel.target) == ("alarm", "a@example.org")
     assert told.payload["title"] == "Words: Iteration 1: alarm “forgetting”"

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 
 from webapp.metrics.charts import Bin, Column, Line, Point, bars, columns, reliability, trend
 from webapp.metrics.figures import Build, Cell, Figure
@@ -202,15 +203,16 @@ def _solved(band: Mapping[str, Any]) -> str:
     return high if low == high else f"< {high}" if high == "100" else f"≤ {high}"
 
 
+WITHIN = (_noop("prompts"), _noop("responses"), _noop("trained rows"))  # labels of steps within a title
+
+
 def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Figure | None:
-    counts = [(str(label), int(n), "") for label, n in steps]
-    drawn = bars(counts, parts=[RIGHT])  # rows are accepted of the wrong and of corrections, too
+    counts = [(_(label), int(n), "") for label, n in steps]
+    drawn = bars(counts, parts=[_(RIGHT)])  # rows are accepted of the wrong and of corrections, too
     if drawn is None:
         return None
-    told = {
-        "first": f"{whole(counts[0][1])} {counts[0][0].lower()}",
-        "last": f"{whole(counts[-1][1])} {counts[-1][0].lower()}",
-    }
+    first, last = (f"{whole(n)} {_(label.lower())}" for label, n in (steps[0], steps[-1]))
+    told = {"first": first, "last": last}
     return Figure(
         key="detail",
         title=_("%(first)s gave %(last)s") % told,

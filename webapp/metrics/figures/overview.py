@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from webapp.metrics.charts.history import Kind, Stop, history
 from webapp.metrics.figures import Build, Cell, Figure
+from webapp.metrics.figures.metric import KINDS
 from webapp.metrics.overview import Turn, turns_of
 from webapp.metrics.templatetags.numbers import percent, points
 from webapp.projects.models import Project, Role
@@ -93,16 +94,13 @@ def _stop(project: Project, turn: Turn) -> Stop:
     value, alarms = turn.decision["after"], [row.title for row in turn.alarms]
     number = turn.iteration.number
     words = _("Iteration {n}, {recipe}: {value}, {kind}").format(
-        n=number, recipe=turn.iteration.recipe_name, value=percent(value), kind=_WORDS[kind_of(turn)]
+        n=number, recipe=turn.iteration.recipe_name, value=percent(value), kind=KINDS[kind_of(turn)]
     )
     return Stop(
         str(number), value, *turn.after_ends, kind_of(turn), alarms,
         reverse("iteration", args=[project.slug, number]),
         f"{words}. {_('Alarms')}: {', '.join(alarms)}" if alarms else words,
     )  # fmt: skip
-
-
-_WORDS = {"promoted": "promoted", "held": "held", "control": "control arm"}
 
 
 def _row(project: Project, turn: Turn) -> list[Cell]:
@@ -116,7 +114,7 @@ def _row(project: Project, turn: Turn) -> list[Cell]:
         Cell(percent(d.get("after")), d.get("after"), number=True),
         *(Cell(percent(end), _raw(end), number=True) for end in ends),
         *(Cell(points(by), _raw(by, 100), number=True) for by in (d.get("effect"), *change)),
-        Cell(_WORDS[kind_of(turn)]),
+        Cell(str(KINDS[kind_of(turn)])),
         Cell(", ".join(row.title for row in turn.alarms)),
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate import filters
 from loop.evaluate.metric import Metric, Value, value_of
@@ -62,7 +63,7 @@ METRICS = (
     ),
     Metric("funnel", "Trained rows", "count", "", "rows of the dataset", "Whetstone"),
 )
-RIGHT = "Right by the checker"
+RIGHT = _noop("Right by the checker")
 UNSCORED = "no kept sample could be scored"
 
 
@@ -106,11 +107,11 @@ def funnel(iteration: Iteration) -> Value:
     """From prompts to trained rows, with the reasons why the rest was left out."""
     counts = iteration.counts
     steps: list[tuple[str, Any]] = [
-        ("Prompts", counts.get("prompts")),
-        ("Responses", counts.get("sampled")),
+        (_noop("Prompts"), counts.get("prompts")),
+        (_noop("Responses"), counts.get("sampled")),
         (RIGHT, counts.get("verified")),
-        ("Accepted rows", sum(counts.get("accepted", {}).values())),
-        ("Trained rows", counts.get("trained")),
+        (_noop("Accepted rows"), sum(counts.get("accepted", {}).values())),
+        (_noop("Trained rows"), counts.get("trained")),
     ]
     reasons = Counter(counts.get("dropped", {})) + Counter(counts.get("left_out", {}))
     trained = counts.get("trained")

@@ -109,7 +109,7 @@ def _alarms(iteration: Iteration, told: bool) -> list[Block]:
         Alert(
             row.title,
             row.alarm.level,
-            row.alarm.text,
+            row.text,
             row.what_to_do,
             (row.alarm.note or "no note") if row.dealt_with else "",
         )

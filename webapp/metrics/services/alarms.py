@@ -101,6 +101,7 @@ def _write(
             "limit": own.limit if own and own.limit is not None else rule.limit,
             "unit": rule.unit,
             "values": _facts(rule, now),
+            "said": said.said,
         },
     }
     if alarm is None:

@@ -62,15 +62,13 @@ def rule(request: SignedInRequest, project: Project, key: str) -> HttpResponse:
         raise Http404(f"There is no alarm rule {key}.")
     if "reset" in request.POST:
         services.rule_reset(project=project, key=key, by=request.user)
-        messages.success(request, _("“{rule}” is as it was by default.").format(rule=row.rule.title))
+        messages.success(request, _("“{rule}” is as it was by default.").format(rule=row.title))
         return redirect(f"{reverse('alarms', args=[project.slug])}#rule-{key}")
     form = RuleForm(request.POST, row=row)
     if not form.is_valid():
         return _page(request, project, form)
     services.rule_change(project=project, key=key, by=request.user, **form.cleaned_data)
-    messages.success(
-        request, _("“{rule}” is saved and holds from the next look on.").format(rule=row.rule.title)
-    )
+    messages.success(request, _("“{rule}” is saved and holds from the next look on.").format(rule=row.title))
     return redirect(f"{reverse('alarms', args=[project.slug])}#rule-{key}")
 
 

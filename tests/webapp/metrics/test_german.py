@@ -1,0 +1,102 @@
+"""Who reads German reads alarms and metrics in German, with its decimal comma."""
+
+import pytest
+from django.urls import reverse
+from django.utils import translation
+
+from loop.evaluate.alarms import RULES
+from tests import factories as make
+from tests.webapp.metrics.test_alarms import UNFILTERED, iteration_with
+from webapp.metrics import measures
+from webapp.metrics.alarms_page import alarms_of
+from webapp.metrics.figures.details import details_of
+from webapp.metrics.models import Alarm, MetricValue
+from webapp.metrics.services import alarms_evaluate
+from webapp.metrics.values import title_of
+from webapp.projects.models import Role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def iteration():
+    """One that forgot, and whose filter was idle."""
+    found = iteration_with(make.project_make(), UNFILTERED | {"forgetting": (0.06, 0.03, 0.09)})
+    alarms_evaluate(iteration=found)
+    return found
+
+
+@pytest.fixture
+def german(client, iteration):
+    """A page as somebody who reads German gets it."""
+    reader = make.member_make(iteration.project, role=Role.LEAD)
+    reader.settings = {"language": "de"}
+    reader.save()
+    client.force_login(reader)
+
+    def get(name, *more):
+        return client.get(reverse(name, args=[iteration.project.slug, *more])).content.decode()
+
+    return get
+
+
+ALARM = (
+    "Bei den Probe-Prompts liegt der Herausforderer 6,0 Punkte (95 % 3,0 bis 9,0) unter der besten früheren"
+)
+TO_DO = "Nachlesen, welche Probe-Prompts verloren gingen."
+
+
+def english(iteration):
+    """What the rules say in English, of any that fired or may."""
+    said = [
+        words for rule in RULES.values() for words in (f">{rule.title}", f" {rule.title} ", rule.what_to_do)
+    ]
+    return [*said, *(alarm.text for alarm in iteration.alarms.all())]
+
+
+@pytest.mark.parametrize("name", ["alarms", "project", "iteration"])
+def test_alarms_are_in_the_readers_language(german, iteration, name):
+    shown = german(name, *([iteration.number] if name == "iteration" else []))
+    assert ALARM in shown
+    assert TO_DO in shown
+    assert "Filter tut nichts" in shown
+    assert [words for words in english(iteration) if words in shown] == []
+
+
+def test_metrics_are_in_the_readers_language(german, iteration):
+    shown = german("metrics")
+    assert "Unter dem besten früheren Modell" in shown
+    assert "Was der Filter bringt" in shown
+    assert ">Verlernen</h3>" in shown
+    titles = {m.title for m in measures.metrics().values() if iteration.metrics.filter(name=m.name).exists()}
+    assert [title for title in titles if title in shown] == []
+    assert "Unter dem besten früheren Modell" in german("metric", "forgetting")
+
+
+def test_an_alarm_of_an_earlier_version_shows_its_sentence(iteration):
+    Alarm.objects.filter(key="forgetting").update(facts={"limit": 0.02}, text="It forgot.")
+    with translation.override("de"):
+        row = next(row for row in alarms_of(iteration) if row.alarm.key == "forgetting")
+        assert (row.title, row.text) == ("Verlernen", "It forgot.")
+
+
+def test_what_is_kept_is_in_english(iteration):
+    """It goes to notices, the API and the report, whoever's language was active when it was measured."""
+    iteration.alarms.all().delete()
+    with translation.override("de"):
+        alarms_evaluate(iteration=iteration)
+    text = iteration.alarms.get(key="forgetting").text
+    assert text.startswith("On the probe prompts the challenger is 6.0 points (95 % 3.0 to 9.0) below")
+
+
+def test_titles_of_values_and_figures():
+    with translation.override("de"):
+        assert (
+            title_of("auroc:reward")
+            == "Einer richtigen Antwort wird mehr vertraut als einer falschen, reward"
+        )
+        steps = {"steps": [["Prompts", 10], ["Right by the checker", 8], ["Trained rows", 4]]}
+        (figure,) = details_of(MetricValue(name="funnel", value=4, detail=steps), 1)
+    assert figure.title == "Aus 10 Prompts wurden 4 trainierte Zeilen"
+    assert [row[0].text for row in figure.rows] == ["Prompts", "Richtig laut Prüfer", "Trainierte Zeilen"]
+    assert figure.rows[1][2].text.endswith("%")  # a part of the step before it, in any language
