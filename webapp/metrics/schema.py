@@ -58,7 +58,7 @@ class AlarmOut(serializers.Serializer):
     metric = serializers.CharField()
     text = serializers.CharField()
     facts = serializers.DictField(
-        help_text="The values it read and the limit, as they were, and what was said: texts and their figures."
+        help_text="The values it read and the limit, as they were, and what was said, with its figures."
     )
     held = serializers.BooleanField(help_text="Its rule keeps the champion.")
     fired_at = serializers.DateTimeField()

@@ -12,6 +12,7 @@ from webapp.metrics.alarms_page import alarms_of
 from webapp.metrics.figures.details import details_of
 from webapp.metrics.models import Alarm, MetricValue
 from webapp.metrics.services import alarms_evaluate
+from webapp.metrics.templatetags import numbers
 from webapp.metrics.values import title_of
 from webapp.projects.models import Role
 
@@ -70,6 +71,7 @@ def test_metrics_are_in_the_readers_language(german, iteration):
     assert ">Verlernen</h3>" in shown
     titles = {m.title for m in measures.metrics().values() if iteration.metrics.filter(name=m.name).exists()}
     assert [title for title in titles if title in shown] == []
+    assert "0,03 bis 0,09" in shown
     assert "Unter dem besten früheren Modell" in german("metric", "forgetting")
 
 
@@ -100,3 +102,18 @@ def test_titles_of_values_and_figures():
     assert figure.title == "Aus 10 Prompts wurden 4 trainierte Zeilen"
     assert [row[0].text for row in figure.rows] == ["Prompts", "Richtig laut Prüfer", "Trainierte Zeilen"]
     assert figure.rows[1][2].text.endswith("%")  # a part of the step before it, in any language
+
+
+def test_numbers_have_the_readers_decimal_mark_and_words():
+    with translation.override("de"):
+        assert numbers.written(0.614, "share") == "61,4\u202f%"
+        assert numbers.written(1234.0, "tokens") == "1\u202f234 Tokens"
+        assert numbers.written(2.31, "bits") == "2,31 Bits"
+        assert numbers.written(1.5, "s") == "1,5 s"
+        assert numbers.written_interval(0.593, 0.635, "share") == "59,3 bis 63,5"
+        assert numbers.written_difference(0.6, 0.675, "share") == "+7,5 Punkte"
+        assert numbers.written_difference(0.5, 0.5, "ratio") == "0,00"
+        assert numbers.interval([-0.01, 0.108]) == "\u22121,0 bis 10,8"
+        assert numbers.p_value(0.0004) == "p < 0,001"
+        assert numbers.tick_text(-0.025, "points") == "\u22122,5"
+        assert numbers.figure(0.12345) == "0,1235"

@@ -14,7 +14,7 @@ from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.measures import metric_named
 from webapp.metrics.measures.filter import RIGHT
 from webapp.metrics.models import MetricValue
-from webapp.metrics.templatetags.numbers import percent, whole, written, written_interval
+from webapp.metrics.templatetags.numbers import marked, percent, whole, written, written_interval
 from webapp.metrics.values import detail_of, title_of
 from webapp.projects.models import Project, Role
 
@@ -83,7 +83,7 @@ def _reliability(value: MetricValue, bins: Sequence[Mapping[str, Any]], query: s
     n = sum(b["n"] for b in filled)
     off = sum(b["n"] * (b["confidence"] - b["accuracy"]) for b in filled) / n
     source = value.name.partition(":")[2].replace("_", " ")
-    told = {"source": source, "off": f"{100 * abs(off):.1f}"}
+    told = {"source": source, "off": marked(f"{100 * abs(off):.1f}")}
     if abs(off) < 0.005:
         title = _("On the whole, %(source)s says as much as it is right") % told
     elif off > 0:

@@ -15,6 +15,7 @@ from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.operations_page import DAYS, Operations
 from webapp.metrics.templatetags.numbers import (
     duration,
+    marked,
     percent,
     whole,
 )
@@ -77,7 +78,7 @@ def days_of(operations: Operations) -> Figure | None:
                 Cell(f"{d.day:%d %b %Y}", raw=d.day.isoformat()),
                 Cell(whole(d.answers), d.answers, number=True),
                 Cell(whole(d.people), d.people, number=True),
-                Cell(f"{d.seconds / HOUR:.1f}", round(d.seconds / HOUR, 3), number=True),
+                Cell(marked(f"{d.seconds / HOUR:.1f}"), round(d.seconds / HOUR, 3), number=True),
             ]
             for d in reversed(days)
         ],
@@ -150,7 +151,7 @@ def cost_of(operations: Operations) -> Figure | None:
             [
                 Cell(str(c.turn.number), c.turn.number, reverse("iteration", args=[slug, c.turn.number])),
                 Cell(duration(60 * c.minutes), round(60 * c.minutes, 1), number=True),
-                Cell(f"{c.hours:.2f}", c.hours, number=True),
+                Cell(marked(f"{c.hours:.2f}"), c.hours, number=True),
                 Cell(whole(c.rows), c.rows, number=True),
             ]
             for c in reversed(costs)

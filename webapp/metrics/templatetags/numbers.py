@@ -1,4 +1,4 @@
-"""How numbers are written: with units, and with intervals where they are estimates."""
+"""How numbers are written: with units, with intervals where they are estimates, in the reader's language."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 from django import template
 from django.template.defaultfilters import filesizeformat
+from django.utils.formats import get_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 register = template.Library()
 
@@ -18,17 +21,25 @@ def _missing(value: Any) -> bool:
     return value is None or value == ""
 
 
+def marked(text: str) -> str:
+    """With the decimal mark of the reader's language."""
+    return text.replace(".", get_format("DECIMAL_SEPARATOR"))
+
+
+def _to(low: str, high: str) -> str:
+    return _("{low} to {high}").format(low=low, high=high)
+
+
 def _signed(value: float, digits: int) -> str:
     text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return ("+" if value > 0 else MINUS) + text
+    sign = "" if float(text) == 0 else "+" if value > 0 else MINUS
+    return sign + marked(text)
 
 
 @register.filter
 def percent(value: Any, digits: int = 1) -> str:
     """0.614 -> 61.4 %"""
-    return "–" if _missing(value) else f"{100 * value:.{digits}f}{THIN}%"
+    return "–" if _missing(value) else marked(f"{100 * value:.{digits}f}{THIN}%")
 
 
 @register.filter
@@ -42,15 +53,14 @@ def interval(ends: Any) -> str:
     """A 95 % interval of a difference: [0.041, 0.108] -> 4.1 to 10.8"""
     if not ends:
         return "–"
-    low, high = (f"{MINUS if 100 * x < -0.05 else ''}{abs(100 * x):.1f}" for x in ends)
-    return f"{low} to {high}"
+    return _to(*(marked(f"{MINUS if 100 * x < -0.05 else ''}{abs(100 * x):.1f}") for x in ends))
 
 
 @register.filter
 def p_value(value: Any) -> str:
     if _missing(value):
-        return "p unknown"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+        return _("p unknown")
+    return marked("p < 0.001" if value < 0.001 else f"p = {value:.3f}")
 
 
 @register.filter
@@ -65,9 +75,9 @@ def duration(seconds: Any) -> str:
     if _missing(seconds):
         return "–"
     if 0 < seconds < 0.1:
-        return f"{seconds:.1g} s"
+        return marked(f"{seconds:.1g} s")
     if 0 < seconds < 10:
-        return f"{seconds:.1f} s"
+        return marked(f"{seconds:.1f} s")
     left = round(seconds)
     if left < 60:
         return f"{left} s"
@@ -81,20 +91,26 @@ def duration(seconds: Any) -> str:
     return f"{days} d" + (f" {hours} h" if hours and days < 10 else "")
 
 
-NOUNS = {"points": "points", "tokens": "tokens", "bits": "bits", "h": "h", "per hour": "per hour"}
+NOUNS = {
+    "points": lazy("points"),
+    "tokens": lazy("tokens"),
+    "bits": lazy("bits"),
+    "h": "h",
+    "per hour": lazy("per hour"),
+}
 
 
 def _plain(value: float, unit: str) -> str:
     """A number of a metric's unit without the unit's name, where that stands elsewhere."""
     if unit == "share":
-        return f"{100 * value:.1f}"
+        return marked(f"{100 * value:.1f}")
     if unit == "points":
         return points(value)
     if unit in ("count", "tokens"):
         digits = 0 if abs(value) >= 100 or value == int(value) else 1
-        return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
+    else:
+        digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return marked(f"{value:,.{digits}f}".replace(",", THIN)).replace("-", MINUS)
 
 
 def written(value: float | None, unit: str) -> str:
@@ -115,8 +131,8 @@ def written_interval(low: float | None, high: float | None, unit: str) -> str:
     if low is None or high is None:
         return ""
     if unit in ("s", "bytes"):
-        return f"{written(low, unit)} to {written(high, unit)}"
-    return f"{_plain(low, unit)} to {_plain(high, unit)}"
+        return _to(written(low, unit), written(high, unit))
+    return _to(_plain(low, unit), _plain(high, unit))
 
 
 def written_difference(before: float | None, after: float | None, unit: str) -> str:
@@ -125,21 +141,21 @@ def written_difference(before: float | None, after: float | None, unit: str) -> 
         return "–"
     by = after - before
     if unit in ("share", "points"):
-        return f"{points(by)} points"
+        return f"{points(by)} {NOUNS['points']}"
     text = written(abs(by), unit)
-    zero = _plain(abs(by), unit).strip("0.") == ""
+    zero = _plain(abs(by), unit).strip("0.,") == ""
     return text if zero else ("+" if by > 0 else MINUS) + text
 
 
 def tick_text(value: float, unit: str) -> str:
     """A number on an axis."""
     if unit == "share":
-        return f"{100 * value:g} %"
+        return marked(f"{100 * value:g} %")
     if unit == "points":
-        return f"{100 * value:+g}".replace("-", MINUS) if value else "0"
+        return marked(f"{100 * value:+g}").replace("-", MINUS) if value else "0"
     if unit in ("s", "bytes"):
         return written(value, unit) if value else "0"
-    return f"{value:,.10g}".replace(",", THIN).replace("-", MINUS)
+    return marked(f"{value:,.10g}".replace(",", THIN)).replace("-", MINUS)
 
 
 @register.filter
@@ -160,7 +176,7 @@ def by_unit(value: Any, unit: str) -> str:
 @register.filter
 def figure(value: Any) -> Any:
     """A measured float with as many digits as it deserves; anything else as it is."""
-    return f"{value:.4g}" if isinstance(value, float) else value
+    return marked(f"{value:.4g}") if isinstance(value, float) else value
 
 
 @register.filter
