@@ -29,7 +29,7 @@ LOCALE = ROOT / "locale"
 _ONE = dict.fromkeys(("_", "_noop", "lazy", "gettext", "gettext_lazy", "gettext_noop"))
 PYTHON = {**_ONE, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 
-SAID = {"phrase": 0, "Sentence": 0, "saying": 1}  # see loop.evaluate.alarms.said: the place of the text
+SAID = {"phrase": 0, "Sentence": 0, "saying": 1}  # in the loop: the place of the text
 
 Text = str | tuple[str, str]  # or singular and plural
 
@@ -55,8 +55,8 @@ def of_python(source: str) -> Iterator[Text]:
             yield (texts[0], texts[1])
 
 
-def of_rules(source: str) -> Iterator[Text]:
-    """What alarm rules say."""
+def of_loop(source: str) -> Iterator[Text]:
+    """What alarm rules say, and other words of the loop that pages show."""
     for call in ast.walk(ast.parse(source)):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SAID:
             said = call.args[SAID[call.func.id]]
@@ -102,7 +102,7 @@ def _written() -> Iterator[tuple[Text, str]]:
     readers = (
         (of_template, _files("templates", "*.html")),
         (of_python, _files("webapp", "*.py")),
-        (of_rules, _files("loop/evaluate/alarms", "*.py")),
+        (of_loop, _files("loop", "*.py")),
     )
     for read, paths in readers:
         for path in paths:

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from loop.annotate.aggregate import agreed_preference
 from loop.curate.material import SAME, Candidate, Material, capped, checker_disagrees, normalised
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Critique, Preference, Response, RowKind, TrainRow
 
-ALL_BAD = "people call both critiques bad"
-EQUAL = "people call the two critiques a tie"
-GONE = "a critique that was compared is gone"
-DISAGREES = "the checker sides with the critique that people like less"
+ALL_BAD = phrase("people call both critiques bad")
+EQUAL = phrase("people call the two critiques a tie")
+GONE = phrase("a critique that was compared is gone")
+DISAGREES = phrase("the checker sides with the critique that people like less")
 
 
 def critique_pairs(

@@ -20,10 +20,11 @@ from loop.curate.material import (
 from loop.curate.samples import CUT
 from loop.curate.trajectories import better_versions, version_reason
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Critique, Origin, Response, RowKind, TrainRow
 
-UNSURE = "a step that had to be judged was left unsure"
-NO_BETTER = "no accepted better version of the criticised response"
+UNSURE = phrase("a step that had to be judged was left unsure")
+NO_BETTER = phrase("no accepted better version of the criticised response")
 
 
 def critique_rows(

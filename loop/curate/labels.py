@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from loop.curate.material import DISAGREES, Candidate, Material, capped, checker_disagrees
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Critique, Mark, Response, RowKind, TrainRow
 from loop.score import as_read
 
 CHANCE = {Mark.GOOD: 1.0, Mark.NEUTRAL: 1.0, Mark.WRONG: 0.0}  # neutral is no error, as with PRM800K
-NOTHING_JUDGED = "no step of it was judged"
+NOTHING_JUDGED = phrase("no step of it was judged")
 
 
 def step_labels(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from loop.annotate.aggregate import AgreedCritique, agreed_critique
 from loop.finetune.objectives import SCORER_ROLES
+from loop.phrases import phrase
 from loop.records import (
     CONTENT_FREE,
     Critique,
@@ -26,9 +27,9 @@ from loop.records import (
 
 Accept = Literal["verifier", "self_verdict", "people", "scorer"]
 KEPT = "kept"
-DISAGREES = "the person's verdict and the checker's disagree"
-FOUND_WRONG = "a person found it wrong"
-SAME = "the better and the worse side are the same text"
+DISAGREES = phrase("the person's verdict and the checker's disagree")
+FOUND_WRONG = phrase("a person found it wrong")
+SAME = phrase("the better and the worse side are the same text")
 _MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.IGNORECASE)
 
 

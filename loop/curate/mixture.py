@@ -16,16 +16,17 @@ from math import floor
 from typing import Any, NamedTuple
 
 from loop.curate.staleness import age_name
+from loop.phrases import phrase
 from loop.recipe_parts import CuratePart
 
 REPLAYED = "replayed"
 REST = ""  # the sources that ``shares`` does not name, together
-DUPLICATE = "the same text as another row"
-LEAKED = "its prompt is a near-copy of a held-out prompt"
-TOO_OLD = "written by a model version that is too old"
-TOO_MANY = "more rows of its prompt than allowed"
-REPLAYED_ENOUGH = "more is replayed than allowed"
-THINNED = "thinned out for the wanted shares"
+DUPLICATE = phrase("the same text as another row")
+LEAKED = phrase("its prompt is a near-copy of a held-out prompt")
+TOO_OLD = phrase("written by a model version that is too old")
+TOO_MANY = phrase("more rows of its prompt than allowed")
+REPLAYED_ENOUGH = phrase("more is replayed than allowed")
+THINNED = phrase("thinned out for the wanted shares")
 
 
 class Row(NamedTuple):

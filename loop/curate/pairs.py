@@ -22,6 +22,7 @@ from loop.curate.material import (
 from loop.curate.samples import CUT, REPEAT
 from loop.curate.trajectories import NO_CORRECTION, better_versions, version_reason
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Critique, Origin, Preference, Response, RowKind, TrainRow
 
 
@@ -172,7 +173,9 @@ def _preferred(material: Material, dialect: Dialect) -> list[Candidate]:
         reason = agreed.reason
         ordered = [] if choice is None or choice.all_bad else _ordered_pairs(choice)
         if choice is not None and not ordered:
-            reason = "people call all of them bad" if choice.all_bad else "people call it a tie"
+            reason = (
+                phrase("people call all of them bad") if choice.all_bad else phrase("people call it a tie")
+            )
         if choice is None or not ordered:
             found.append(
                 Candidate(
@@ -220,7 +223,11 @@ def _accepted_over_refused(
     if not right or not wrong:
         if not known:
             return []
-        reason = "no accepted response to prefer" if not right else "no refused response to compare with"
+        reason = (
+            phrase("no accepted response to prefer")
+            if not right
+            else phrase("no refused response to compare with")
+        )
         return [Candidate(RowKind.PREFERENCE, material.prompt.id, None, None, (), accept, reason)]
     found = []
     for n in range(min(limit, max(len(right), len(wrong)))):

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from loop.curate.material import Candidate, Material, capped, normalised
 from loop.curate.samples import REPEAT
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Critique, Mark, Response, RowKind, TrainRow
 
-NOTHING_GOOD = "no step before the first error was found good"
+NOTHING_GOOD = phrase("no step before the first error was found good")
 
 
 def partial_rows(

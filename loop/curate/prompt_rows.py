@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from loop.curate.material import Candidate, Material
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import RowKind, TrainRow
 
-NO_CHECKER = "the prompt names no checker: nothing could tell the samples apart"
+NO_CHECKER = phrase("the prompt names no checker: nothing could tell the samples apart")
 
 
 def prompt_rows(materials: Iterable[Material], *, dialect: Dialect, **_: object) -> list[Candidate]:

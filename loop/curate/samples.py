@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from loop.curate.material import Accept, Candidate, Material, capped, judged, normalised
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Origin, RowKind, TrainRow
 
-CUT = "cut off at the length limit"
-REPEAT = "same text as another response"
+CUT = phrase("cut off at the length limit")
+REPEAT = phrase("same text as another response")
 _ORIGINS = (Origin.SAMPLE, Origin.REFINEMENT)  # continuations and corrections become trajectories
 
 

@@ -20,10 +20,11 @@ from loop.curate.material import (
 )
 from loop.curate.samples import CUT, REPEAT
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Branch, Critique, Mark, Message, Origin, Response, RowKind, TrainRow, Verdict
 
-NO_CORRECTION = "first error marked, but neither a corrected step nor an accepted continuation"
-KEEPS_ERROR = "an alternative to what follows the wrong step keeps that step"
+NO_CORRECTION = phrase("first error marked, but neither a corrected step nor an accepted continuation")
+KEEPS_ERROR = phrase("an alternative to what follows the wrong step keeps that step")
 
 
 def corrected_trajectories(

@@ -146,7 +146,7 @@ def test_texts_are_read_from_each_kind_of_file():
     assert list(extract.of_python(code)) == ["One", ("{n} a", "{n} b"), "Two three", "Four"]
     rules = 'def f():\n    saying("fall", "It fell {by}.", by=Sentence("Two " "three", {"a": b}))\n'
     rules += '    Sentence(variable)\n    phrase("Four")\n    said("five")\n'
-    assert set(extract.of_rules(rules)) == {"It fell {by}.", "Two three", "Four"}
+    assert set(extract.of_loop(rules)) == {"It fell {by}.", "Two three", "Four"}
     assert list(extract.of_script('t("a \\"b\\"", { n }); const not = at("c"); x.t("d"); [t(\n"e")]')) == [
         'a "b"',
         "e",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, saying
-from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.said import Sentence
 from loop.evaluate.alarms.wording import change_by, share
+from loop.phrases import phrase
 from loop.stages import Stage
 
 

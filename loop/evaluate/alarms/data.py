@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loop.evaluate.alarms.rule import Fired, Rule, Turn, above, below, saying
-from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.said import Sentence
 from loop.evaluate.alarms.wording import change_by, number, percent, share
+from loop.phrases import phrase
 from loop.records import PAIR_KINDS, RowKind
 from loop.stages import Stage
 

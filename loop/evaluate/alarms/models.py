@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from loop.evaluate.alarms.rule import Fired, Rule, Seen, Turn, above, below, change, no_gain, saying
-from loop.evaluate.alarms.said import Sentence, phrase
+from loop.evaluate.alarms.said import Sentence
 from loop.evaluate.alarms.wording import change_by, number, percent, points
+from loop.phrases import phrase
 from loop.stages import Stage
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from loop.phrases import phrase
+
 MINUS = "\u2212"
 Form = Literal["share", "change", "points", "number", "percent"]
 
@@ -29,11 +31,6 @@ class Sentence(NamedTuple):
 
     text: str
     holes: Mapping[str, Figure | str] = {}
-
-
-def phrase(text: str) -> str:
-    """Marks words for the catalogues that are no sentence."""
-    return text
 
 
 _POINTS = phrase("{number} points")

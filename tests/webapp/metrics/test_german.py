@@ -99,9 +99,12 @@ def test_titles_of_values_and_figures():
         )
         steps = {"steps": [["Prompts", 10], ["Right by the checker", 8], ["Trained rows", 4]]}
         (figure,) = details_of(MetricValue(name="funnel", value=4, detail=steps), 1)
+        reasons = {"reasons": {"the same text as another row": 3, "said by nobody": 1}}
+        (left_out,) = details_of(MetricValue(name="funnel", value=4, detail=reasons), 1)
     assert figure.title == "Aus 10 Prompts wurden 4 trainierte Zeilen"
     assert [row[0].text for row in figure.rows] == ["Prompts", "Richtig laut Prüfer", "Trainierte Zeilen"]
     assert figure.rows[1][2].text.endswith("%")  # a part of the step before it, in any language
+    assert [row[0].text for row in left_out.rows] == ["derselbe Text wie eine andere Zeile", "said by nobody"]
 
 
 def test_numbers_have_the_readers_decimal_mark_and_words():

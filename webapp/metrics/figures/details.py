@@ -235,12 +235,13 @@ def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Fi
 
 
 def _reasons(value: MetricValue, reasons: Mapping[str, int], query: str) -> Figure | None:
-    counts = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    total = sum(reasons.values())
-    drawn = bars([(reason.replace("_", " "), n, "") for reason, n in counts], parts=())
+    named = {_(reason.replace("_", " ")): n for reason, n in reasons.items()}
+    counts = sorted(named.items(), key=lambda item: (-item[1], item[0]))
+    total = sum(named.values())
+    drawn = bars([(reason, n, "") for reason, n in counts], parts=())
     if drawn is None or not total:
         return None
-    told = {"reason": counts[0][0].replace("_", " "), "share": percent(counts[0][1] / total, 0)}
+    told = {"reason": counts[0][0], "share": percent(counts[0][1] / total, 0)}
     return Figure(
         key="detail",
         title=_("Most of what was left out: %(reason)s (%(share)s)") % told,
@@ -250,7 +251,7 @@ def _reasons(value: MetricValue, reasons: Mapping[str, int], query: str) -> Figu
         head=[_("Reason"), _("How many"), _("Share")],
         rows=[
             [
-                Cell(reason.replace("_", " ")),
+                Cell(reason),
                 Cell(whole(n), n, number=True),
                 Cell(percent(n / total), n / total, number=True),
             ]
