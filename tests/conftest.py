@@ -1,5 +1,6 @@
 """What every test gets: an own database, no way to the network, a plain word on what was not run."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -10,9 +11,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browser.binary import CHROMIUM
 from webapp.embedded.layout import ROOT, Layout
 from webapp.embedded.postgres import NO_DURABILITY, Postgres
 
@@ -21,7 +24,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings.test"
 
 _LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
-_STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]"]]()
+_STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]]()
+_MIGRATING = "WHETSTONE_TEST_MIGRATING"  # names a file that is locked while the template is made
 _REASONS = {
     "browser": "no Chromium on PATH",
     "chaos": "only by `make chaos`",
@@ -64,15 +68,38 @@ def _start_database(config: pytest.Config) -> None:
     os.environ["DATABASE_URL"] = postgres.url
     (folder / "var" / "static").mkdir(parents=True)
     os.environ.setdefault("WHETSTONE_VAR", str(folder / "var"))
-    config.stash[_STATE] = (folder, postgres, process)
+    config.stash[_STATE] = (folder, postgres, process, _make_template(folder))
+
+
+def _make_template(folder: Path) -> subprocess.Popen[bytes]:
+    """Migrations run once, while tests are collected; each process copies the database they made."""
+    os.environ[_MIGRATING] = str(folder / "migrating")
+    with (folder / "migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        argv = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
+        return subprocess.Popen(argv, cwd=ROOT, pass_fds=[lock.fileno()])  # it holds the lock to its end
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """What the template lacks, should its migrations have failed, the copy's own say."""
+    from django.db import connection
+
+    if _MIGRATING in os.environ:
+        with Path(os.environ[_MIGRATING]).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        name = urlsplit(os.environ["DATABASE_URL"]).path.strip("/")
+        connection.settings_dict["TEST"]["TEMPLATE"] = name
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _STATE in config.stash:
-        folder, postgres, process = config.stash[_STATE]
+        folder, postgres, process, migrating = config.stash[_STATE]
+        migrating.kill()  # where no test needed it
+        migrating.wait()
         postgres.stop()
         process.wait()
-        del os.environ["DATABASE_URL"]
+        del os.environ["DATABASE_URL"], os.environ[_MIGRATING]
         shutil.rmtree(postgres.sockets, ignore_errors=True)
         shutil.rmtree(postgres.data, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +111,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Playwright leaves an event loop running in its process; what is run there afterwards could not have one
     of its own. Without a Chromium they are skipped.
     """
-    missing = shutil.which("chromium") is None
+    missing = CHROMIUM is None
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
@@ -118,6 +145,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not run here")
         for line in lines:
             terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_emptied_by_row() -> Iterator[None]:
+    """Empties tables after a test that committed by deleting their few rows: truncating every table and then
+    writing permissions and content types anew, as Django does, takes twenty times as long."""
+    from django.db import connection, transaction
+    from django.test import TransactionTestCase
+
+    statements: list[str] = []
+
+    def emptied(_case: TransactionTestCase) -> None:
+        if not statements:
+            kept = {"django_migrations", "django_content_type", "auth_permission"}
+            tables = set(connection.introspection.django_table_names(only_existing=True)) - kept
+            # A replica's session fires no triggers: neither those that refuse, nor foreign keys.
+            statements.append("SET LOCAL session_replication_role = replica")
+            statements.extend(f"DELETE FROM {connection.ops.quote_name(table)}" for table in sorted(tables))
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("; ".join(statements))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptied)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,15 @@
 """Chromium from the system, driven by Playwright, and the accessibility check."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.binary import CHROMIUM
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 FLAGS = (
@@ -17,6 +18,7 @@ FLAGS = (
 )
 
 QUIET_POLLS = 12  # of 10 ms
+HELD = "/static/base/icon.svg"  # a page that asks nothing of the database
 
 # Playwright's synchronous API runs an event loop in this thread, in which Django would refuse its ORM.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -25,7 +27,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """The system's Chromium: Playwright's own download is not needed."""
-    return {**browser_type_launch_args, "executable_path": shutil.which("chromium"), "args": FLAGS.split()}
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": FLAGS.split()}
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +73,58 @@ def everywhere(axe: Callable[..., list[str]]) -> Callable[..., list[str]]:
     return check
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_keep() -> Iterator[None]:
+    """Scripts and styles stay in a context's cache, as in production, where their names carry hashes."""
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+
+    serve = StaticFilesHandler.serve
+
+    def keeping(self: StaticFilesHandler, request: Any) -> Any:
+        response = serve(self, request)
+        response.headers["Cache-Control"] = "max-age=3600"
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StaticFilesHandler, "serve", keeping)
+        yield
+
+
+@pytest.fixture(scope="module")
+def held(browser: Browser, browser_context_args: dict[str, Any], live_server: Any) -> Iterator[Page]:
+    """A page that stays open while a file's tests run, in the context they share.
+
+    Their own pages then begin in a process that is there and find scripts and styles loaded, which is more
+    than half of what Chromium does for a short test.
+    """
+    context = browser.new_context(**browser_context_args)
+    page = context.new_page()
+    page.goto(f"{live_server.url}{HELD}")
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def context(
+    request: pytest.FixtureRequest, new_context: Callable[[], BrowserContext]
+) -> Iterator[BrowserContext]:
+    """The file's shared context, as if it were new; a test marked `own_context` gets one to itself: what it
+    does could not be taken back (a clock)."""
+    if request.node.get_closest_marker("own_context"):
+        yield new_context()
+        return
+    held: Page = request.getfixturevalue("held")
+    shared = held.context
+    yield shared
+    shared.unroute_all()
+    shared.set_offline(False)
+    shared.clear_cookies()
+    held.evaluate("localStorage.clear()")
+    for page in shared.pages:
+        if page != held:
+            page.close()
+
+
 @pytest.fixture
 def settled(context: BrowserContext, live_server: Any) -> Iterator[None]:
     """Ends a test only when the server has finished what the page asked for: its rows are about to go."""
@@ -100,12 +154,16 @@ def settled(context: BrowserContext, live_server: Any) -> Iterator[None]:
     yield
     context.route("**/*", lambda route: route.abort())  # nothing new from here on
     for page in context.pages:
-        page.goto("about:blank")  # what a page sends when it is left is stopped as well
+        if not page.url.endswith(HELD):
+            page.goto("about:blank")  # what a page sends when it is left is stopped as well
     # A request that the page gave up may have reached the server and not begun there: quiet for a while.
     latest, quiet = time.monotonic() + 5, 0
     while context.pages and quiet < QUIET_POLLS and time.monotonic() < latest:
         context.pages[0].wait_for_timeout(10)  # lets Playwright deliver its events
         quiet = 0 if asked or serving else quiet + 1
+    context.remove_listener("request", asking)
+    context.remove_listener("requestfinished", answered)
+    context.remove_listener("requestfailed", answered)
     request_started.disconnect(started)
     request_finished.disconnect(finished)
 

@@ -58,6 +58,7 @@ def test_a_figure_s_table_twin_by_keyboard(page, live_server, project, staff):
     expect(twin.locator("tbody tr")).to_have_count(5)
 
 
+@pytest.mark.own_context
 def test_the_system_page_renews_itself(page, live_server, project, staff):
     page.clock.install()
     page.goto(live_server.url + reverse("system"))

@@ -124,6 +124,7 @@ def test_the_theme_is_remembered(page, live_server, past):
     assert page.evaluate("getComputedStyle(document.body).colorScheme") in ("dark", "normal")
 
 
+@pytest.mark.own_context
 def test_a_running_iteration_refreshes_itself_and_ends_by_itself(page, live_server, past):
     """This server has no event stream, so the page falls back to looking."""
     iteration = past.waiting
@@ -145,6 +146,7 @@ def test_a_running_iteration_refreshes_itself_and_ends_by_itself(page, live_serv
     expect(page.locator("[data-live]")).to_have_count(0)
 
 
+@pytest.mark.own_context
 def test_a_model_page_follows_a_merge_to_its_download(page, live_server, past):
     payload = {"version_id": past.better.pk, "dtype": "float32"}
     unit = WorkUnit.objects.create(
@@ -160,6 +162,7 @@ def test_a_model_page_follows_a_merge_to_its_download(page, live_server, past):
     expect(page.get_by_role("link", name="Download the merged model")).to_be_visible()
 
 
+@pytest.mark.own_context
 def test_a_comparison_follows_its_measuring(page, live_server, past, axe):
     other = model_register(project=past.project, parent=past.base)
     page.clock.install()

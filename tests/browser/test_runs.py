@@ -99,6 +99,7 @@ def test_accessible_in_both_themes_and_without_sideways_scroll(page, live_server
     assert problems == []
 
 
+@pytest.mark.own_context
 def test_the_curve_is_drawn_followed_and_has_a_twin(page, live_server, past, run):
     """This server has no event stream, so the page falls back to looking."""
     page.clock.install()
@@ -130,6 +131,7 @@ def test_the_curve_is_drawn_followed_and_has_a_twin(page, live_server, past, run
     expect(page.locator("#live .badge").first).to_have_text("‖ paused")
 
 
+@pytest.mark.own_context
 def test_a_blind_talk_by_keyboard(page, live_server, past):
     session = talk(past)
     page.clock.install()

@@ -121,6 +121,8 @@ def main(argv: list[str]) -> int:
     if command in (setup, up) and words:
         parser.error(f"{command.__name__} takes no further words: {' '.join(words)}")
     os.environ["PYTHONNOUSERSITE"] = "1"
+    # Every process that starts would compile two thousand files anew. They lie where git ignores them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         return command(Layout.here(), words)
     except Refusal as refusal:

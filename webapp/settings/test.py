@@ -11,4 +11,5 @@ from webapp.settings.base import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://"
 AXES_ENABLED = False
+WHITENOISE_AUTOREFRESH = True  # else every test client reads all static files when it is made
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 (whitenoise warns where it is missing)
