@@ -216,7 +216,10 @@ def test_two_turns_at_once_in_threads_do_not_meet():
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [alone, alone]
+    assert len(found) == 2
+    for materials in found:
+        for one, other in zip(materials, alone, strict=True):
+            assert one == other  # each for itself: a failure names what differs
 
 
 def test_preferred_critiques_are_truer_than_those_they_were_preferred_to():
