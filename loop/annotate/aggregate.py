@@ -10,11 +10,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from loop.phrases import phrase
 from loop.records import Critique, Mark, Preference, Verdict
 
-TIE = "people disagree: needs adjudication"
-NOBODY = "nobody judged it"
-UNSURE = "whoever judged it was not sure"
+TIE = phrase("people disagree: needs adjudication")
+NOBODY = phrase("nobody judged it")
+UNSURE = phrase("whoever judged it was not sure")
 
 
 @dataclass(frozen=True, slots=True)

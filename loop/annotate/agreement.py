@@ -17,11 +17,13 @@ import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
+from loop.phrases import phrase
+
 Item = Mapping[Any, Any]  # person -> answer; Any, because a mapping's key type admits no other
 Metric = Literal["nominal", "ordinal", "interval"]
 
-NO_PAIRS = "no item was answered by two people"
-ONE_ANSWER = "everybody always gave one and the same answer"
+NO_PAIRS = phrase("no item was answered by two people")
+ONE_ANSWER = phrase("everybody always gave one and the same answer")
 
 LIBRARY_CELLS = 10_000_000  # items x values x values: above it the library's table outgrows the memory
 DRAWN_AT_ONCE = 2_000_000  # numbers; a resample is drawn whole

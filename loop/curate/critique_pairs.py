@@ -34,7 +34,7 @@ def critique_pairs(
         for preference in material.critique_preferences:
             groups[frozenset(preference.options)].append(preference)
         mine = [_candidate(material, group, dialect) for group in groups.values()]
-        candidates += capped(mine, max_per_prompt, "critique pairs")
+        candidates += capped(mine, max_per_prompt, phrase("critique pairs"))
     return candidates
 
 

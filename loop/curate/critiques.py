@@ -46,7 +46,7 @@ def critique_rows(
                     RowKind.CRITIQUE, material.prompt.id, row, response.id, people.sources, "people", reason
                 )
             )
-        candidates += capped(mine, max_per_prompt, "critiques")
+        candidates += capped(mine, max_per_prompt, phrase("critiques"))
     return candidates
 
 
@@ -99,7 +99,7 @@ def refinement_rows(
                     reason,
                 )
             )
-        candidates += capped(mine, max_per_prompt, "refinements")
+        candidates += capped(mine, max_per_prompt, phrase("refinements"))
     return candidates
 
 

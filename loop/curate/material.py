@@ -29,6 +29,7 @@ Accept = Literal["verifier", "self_verdict", "people", "scorer"]
 KEPT = "kept"
 DISAGREES = phrase("the person's verdict and the checker's disagree")
 FOUND_WRONG = phrase("a person found it wrong")
+OVER = phrase("more than {limit} {what} for this prompt")
 SAME = phrase("the better and the worse side are the same text")
 _MARKER = re.compile(r"(?:[#*_>-]+\s*)?(?:Step\s+)?\d{1,3}[.):][*_]*\s+", re.IGNORECASE)
 
@@ -113,7 +114,7 @@ def judged(material: Material, response: Response, accept: Accept) -> Judged:
     if people.sources:
         return Judged(None, "people", people.reason, people.sources)
     if accept == "people":
-        return Judged(None, "people", "nobody judged it")
+        return Judged(None, "people", phrase("nobody judged it"))
     verdict = material.verdict(response, accept)
     return Judged(
         {Verdict.RIGHT: True, Verdict.WRONG: False}.get(verdict) if verdict else None,
@@ -125,23 +126,23 @@ def judged(material: Material, response: Response, accept: Accept) -> Judged:
 _REASONS: dict[str, dict[Verdict | None, str]] = {
     "verifier": {
         Verdict.RIGHT: "",
-        Verdict.WRONG: "the checker says wrong",
-        Verdict.UNKNOWN: "the checker could not tell",
-        Verdict.ERROR: "the checker failed",
-        None: "not checked",
+        Verdict.WRONG: phrase("the checker says wrong"),
+        Verdict.UNKNOWN: phrase("the checker could not tell"),
+        Verdict.ERROR: phrase("the checker failed"),
+        None: phrase("not checked"),
     },
     "self_verdict": {
         Verdict.RIGHT: "",
-        Verdict.WRONG: "the model itself calls it wrong",
-        Verdict.UNKNOWN: "the model's own verdict is open, or could not be read",
-        Verdict.ERROR: "the model's own critique failed",
-        None: "not a final version: the model gave no verdict on it",
+        Verdict.WRONG: phrase("the model itself calls it wrong"),
+        Verdict.UNKNOWN: phrase("the model's own verdict is open, or could not be read"),
+        Verdict.ERROR: phrase("the model's own critique failed"),
+        None: phrase("not a final version: the model gave no verdict on it"),
     },
     "scorer": {
         Verdict.RIGHT: "",
-        Verdict.WRONG: "the scorer gives it less than the threshold",
-        Verdict.UNKNOWN: "the scorer gave no number",
-        None: "the scorer was not asked",
+        Verdict.WRONG: phrase("the scorer gives it less than the threshold"),
+        Verdict.UNKNOWN: phrase("the scorer gave no number"),
+        None: phrase("the scorer was not asked"),
     },
 }
 
@@ -260,5 +261,5 @@ def capped(candidates: Sequence[Candidate], limit: int, what: str) -> list[Candi
         key=lambda i: (candidates[i].accepted_by != "people", i),
     )
     over = set(order[limit:])
-    reason = f"more than {limit} {what} for this prompt"
+    reason = OVER.format(limit=limit, what=what)
     return [replace(c, reason=reason) if i in over else c for i, c in enumerate(candidates)]

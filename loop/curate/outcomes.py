@@ -12,6 +12,7 @@ from dataclasses import replace
 from loop.curate.material import Accept, Candidate, Judged, Material, capped, judged, normalised
 from loop.curate.samples import CUT, REPEAT
 from loop.dialects import Dialect
+from loop.phrases import phrase
 from loop.records import Origin, Response, RowKind, TrainRow
 
 _ORIGINS = (Origin.SAMPLE, Origin.REFINEMENT)
@@ -43,7 +44,7 @@ def outcome_rows(
             elif candidate.kept:
                 first[key] = len(mine)
             mine.append(candidate)
-        candidates += capped(mine, max_per_prompt, "outcomes")
+        candidates += capped(mine, max_per_prompt, phrase("outcomes"))
     return candidates
 
 

@@ -47,7 +47,7 @@ def step_pairs(
             known = {_key(c) for c in pairs if c.kept}
             rated = branch_pairs(material, response, people.critique, people.sources, dialect)
             mine += pairs + [c for c in rated if _key(c) not in known]  # the same fact twice is no drop
-        candidates += capped(mine, max_per_prompt, "step pairs")
+        candidates += capped(mine, max_per_prompt, phrase("step pairs"))
     return candidates
 
 
@@ -133,7 +133,7 @@ def preference_pairs(
                     continue  # the same pair twice is one fact, not a drop
                 seen.add(key)
             mine.append(candidate)
-        candidates += capped(mine, max_per_prompt, "pairs")
+        candidates += capped(mine, max_per_prompt, phrase("pairs"))
     return candidates
 
 

@@ -38,7 +38,7 @@ def partial_rows(
                     RowKind.PARTIAL, material.prompt.id, row, response.id, people.sources, "people", reason
                 )
             )
-        candidates += capped(mine, max_per_prompt, "partly right responses")
+        candidates += capped(mine, max_per_prompt, phrase("partly right responses"))
     return candidates
 
 

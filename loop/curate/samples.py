@@ -46,5 +46,5 @@ def accepted_samples(
                     RowKind.SAMPLE, material.prompt.id, row, response.id, found.sources, found.by, reason
                 )
             )
-        candidates += capped(mine, max_per_prompt, "accepted samples")
+        candidates += capped(mine, max_per_prompt, phrase("accepted samples"))
     return candidates

@@ -44,7 +44,7 @@ def corrected_trajectories(
             if people.critique is None:
                 continue
             mine += _better_endings(material, response, people.critique, people, dialect, accept)
-        candidates += capped(_without_repeats(mine), max_per_prompt, "corrected trajectories")
+        candidates += capped(_without_repeats(mine), max_per_prompt, phrase("corrected trajectories"))
     return candidates
 
 

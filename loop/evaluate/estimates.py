@@ -9,9 +9,10 @@ import numpy as np
 
 from loop.evaluate.metric import Value
 from loop.evaluate.resample import Estimate, Floats, Resamples
+from loop.phrases import phrase
 
 FEWEST = 15  # prompts; fewer do not show how much prompts differ, however much was counted of each
-UNDEFINED = "nothing of what it divides by was seen"
+UNDEFINED = phrase("nothing of what it divides by was seen")
 
 
 class PromptSums:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from loop.evaluate.comparison import Comparison, Outcomes, compare
 from loop.promote import guards as guarding
 from loop.promote import slices as slicing
+from loop.promote import words
 from loop.promote.blind import Blind
 from loop.promote.guards import Guard, GuardResult
 from loop.promote.slices import Slice, SliceResult
@@ -66,10 +67,10 @@ def decide(evidence: Evidence, settings: GatePart) -> Decision:
     )
     reasons = [*_enough(first, settings), *_better(first, settings)]
     if settings.against_base and "base" in against:
-        reasons += _better(against["base"], settings, "the bare base")
+        reasons += _better(against["base"], settings, words.BASE)
     if settings.beat_baseline and "baseline" in against:
-        reasons += _better(against["baseline"], settings, "the no-training baseline", least=0.0)
-    reasons += [f"guard {g.name}: {g.broken}" for g in guards if g.broken]
+        reasons += _better(against["baseline"], settings, words.BASELINE, least=0.0)
+    reasons += [words.GUARD.format(name=g.name, broken=g.broken) for g in guards if g.broken]
     if settings.hold_on_slices:
         reasons += [_slice_reason(s) for s in slices if s.broken]
     reasons += _length(evidence.tokens, settings.max_token_ratio)
@@ -79,13 +80,10 @@ def decide(evidence: Evidence, settings: GatePart) -> Decision:
 def with_blind(decision: Decision, blind: Blind, settings: GatePart) -> Decision:
     """The decision once people have compared: their word can only hold."""
     if blind.share is None:
-        against = "nobody compared the pairs that were asked for blindly"
+        against = words.NOBODY_COMPARED
     elif blind.share < settings.blind_share:
-        against = (
-            f"people who compared blindly chose the challenger in {blind.share:.1%} of"
-            f" {blind.won + blind.lost + blind.tied} pairs (a tie is half); the gate asks for at least"
-            f" {settings.blind_share:.1%}"
-        )
+        pairs, least = blind.won + blind.lost + blind.tied, f"{settings.blind_share:.1%}"
+        against = words.COMPARED.format(share=f"{blind.share:.1%}", n=pairs, least=least)
     else:
         return decision
     reasons = (against,) if decision.promote else (*decision.reasons, against)
@@ -94,44 +92,43 @@ def with_blind(decision: Decision, blind: Blind, settings: GatePart) -> Decision
 
 def _enough(c: Comparison, settings: GatePart) -> Iterable[str]:
     if len(c.unpaired) > settings.guard_tolerance * max(c.n + len(c.unpaired), 1):
-        yield (
-            f"{len(c.unpaired)} of {c.n + len(c.unpaired)} held-out prompts could not be scored on both"
-            " sides; see the errors of the evaluation"
-        )
+        yield words.UNPAIRED.format(n=len(c.unpaired), all=c.n + len(c.unpaired))
     if c.n < settings.min_prompts:
-        yield f"only {c.n} held-out prompts were scored on both sides; at least {settings.min_prompts} needed"
+        yield words.TOO_FEW.format(n=c.n, least=settings.min_prompts)
 
 
 def _better(
     c: Comparison, settings: GatePart, other: str = "", *, least: float | None = None
 ) -> Iterable[str]:
     """Why ``c`` is no proof of a gain. ``other`` names the other side unless it is the champion."""
-    against = f" against {other}" if other else ""
+    which = 1 if other else 0
     if c.effect is None or c.p_value is None:
         if other:  # of the champion it is said already that there are too few
-            yield f"challenger and {other} could not be scored on the same held-out prompts"
+            yield words.NOT_SCORED.format(other=other)
         return
     least = settings.min_effect if least is None else least
     if c.effect < 0:
-        yield f"held-out accuracy fell by {_points(-c.effect)}{against}"
+        yield words.FELL[which].format(by=_points(-c.effect), other=other)
     elif c.effect == 0:
-        yield f"held-out accuracy did not change{against}"
+        yield words.SAME[which].format(other=other)
     elif c.effect < least:
-        yield (
-            f"held-out accuracy rose by {_points(c.effect)}{against},"
-            f" the gate asks for at least {_points(least)}"
-        )
+        rose, wanted = _points(c.effect), _points(least)
+        yield words.ROSE_LITTLE[which].format(by=rose, other=other, least=wanted)
     if c.p_value >= settings.alpha:
-        yield (
-            f"the difference{against} may be chance: p = {_p(c.p_value)},"
-            f" the gate asks for below {settings.alpha:g}"
-        )
+        p, alpha = _p(c.p_value), f"{settings.alpha:g}"
+        yield words.CHANCE[which].format(other=other, p=p, alpha=alpha)
 
 
 def _slice_reason(s: SliceResult) -> str:
-    return (
-        f"slice {s.by} {s.name} broke: from {s.before:.1%} to {s.after:.1%} on its {s.n} held-out prompts"
-        f" ({s.lost} lost, {s.gained} put right, p = {_p(s.p_value)} after Holm's correction)"
+    return words.SLICE.format(
+        by=s.by,
+        name=s.name,
+        before=f"{s.before:.1%}",
+        after=f"{s.after:.1%}",
+        n=s.n,
+        lost=s.lost,
+        gained=s.gained,
+        p=_p(s.p_value),
     )
 
 
@@ -140,30 +137,29 @@ def _length(tokens: tuple[float | None, float | None], most: float | None) -> It
         return
     before, after = tokens
     if before is None or after is None:
-        yield "guard length: the answers' tokens were not counted on both sides"
+        yield words.UNCOUNTED
     elif after > most * before:
-        yield (
-            f"guard length: answers went from {before:.1f} to {after:.1f} tokens on average;"
-            f" at most {most:g} times the champion's are allowed"
-        )
+        yield words.LONGER.format(before=f"{before:.1f}", after=f"{after:.1f}", most=f"{most:g}")
 
 
 def _won(c: Comparison) -> str:
     assert c.effect is not None
     assert c.ci95 is not None
     assert c.p_value is not None
-    return (
-        f"held-out accuracy rose by {_points(c.effect)} ({_interval(c.ci95)}) on {c.n} prompts:"
-        f" {len(c.gained)} put right, {len(c.lost)} lost, p = {_p(c.p_value)}"
+    low, high = (f"{end * 100:+.1f}" for end in c.ci95)
+    return words.WON.format(
+        by=_points(c.effect),
+        low=low,
+        high=high,
+        n=c.n,
+        gained=len(c.gained),
+        lost=len(c.lost),
+        p=_p(c.p_value),
     )
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:.1f} points"
-
-
-def _interval(ci: tuple[float, float]) -> str:
-    return f"95 % interval {ci[0] * 100:+.1f} to {ci[1] * 100:+.1f}"
+    return f"{share * 100:.1f}"
 
 
 def _p(value: float) -> str:

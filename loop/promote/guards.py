@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from loop.evaluate.comparison import Comparison, Outcomes, compare
 from loop.evaluate.paired import fall_p_value, holm, paired
+from loop.promote import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,13 @@ def results(guards: Mapping[str, Guard], *, margin: float, alpha: float) -> list
 
 def _broken(c: Comparison, p_value: float, margin: float, alpha: float) -> str:
     if c.effect is None:
-        return "could not be measured on both sides"
+        return words.UNMEASURED
     if len(c.unpaired) > margin * (c.n + len(c.unpaired)):
-        return f"{len(c.unpaired)} of {c.n + len(c.unpaired)} prompts could not be scored on both sides"
-    went = f"went from {c.before:.1%} to {c.after:.1%}"
+        return words.UNSCORED.format(n=len(c.unpaired), all=c.n + len(c.unpaired))
+    went = {"before": f"{c.before:.1%}", "after": f"{c.after:.1%}"}
     if -c.effect > margin + 1e-12:  # 0.90 - 0.85 is a hair more than 0.05 in floating point
-        return f"{went}, worse by more than the {margin * 100:.1f} points allowed"
+        return words.WORSE.format(**went, margin=f"{margin * 100:.1f}")
     if p_value < alpha:
-        return f"{went}, which is no chance ({len(c.lost)} lost, {len(c.gained)} gained, p = {p_value:.2g})"
+        p = f"{p_value:.2g}"
+        return words.NO_CHANCE.format(**went, lost=len(c.lost), gained=len(c.gained), p=p)
     return ""

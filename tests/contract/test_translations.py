@@ -17,7 +17,13 @@ extract = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(extract)
 
 LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]  # English texts are the keys
-BEGUN = ("annotate", "accounts", "base")  # folders of templates whose every word can be translated
+BEGUN = (
+    "annotate",
+    "accounts",
+    "base",
+    "iterations",
+    "curate",
+)  # folders of templates whose every word can be translated
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 UPDATE = "Run: .venv/bin/python locale/extract.py && .venv/bin/pybabel compile -d locale -D django"
 
@@ -107,7 +113,7 @@ def bare_words(source):
     ]
 
 
-NAMES = {"Whetstone", "· Whetstone"}
+NAMES = {"Whetstone", "· Whetstone", "HTML", "Markdown", "sha256"}
 CLASSES = re.compile(r"{%\s*block (page_class|body_attrs).*?endblock\s*%}", re.DOTALL)
 
 

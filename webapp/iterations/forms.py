@@ -46,12 +46,12 @@ class StartForm(ChangesForm):
         required=False,
         min_value=0,
         max_value=2**31 - 1,
-        help_text="The same seed, prompts and engine give the same samples. Empty: drawn for you.",
+        help_text=_("The same seed, prompts and engine give the same samples. Empty: drawn for you."),
     )
     simulate_annotators = forms.BooleanField(
         required=False,
-        label="Let simulated annotators answer",
-        help_text="A program stands in for people. Its answers are marked as simulated everywhere.",
+        label=_("Let simulated annotators answer"),
+        help_text=_("A program stands in for people. Its answers are marked as simulated everywhere."),
     )
 
     def __init__(self, *args: Any, recipes: dict[str, Recipe], may_simulate: bool, **kwargs: Any) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 
 from loop.stages import Stage, Status
 from webapp.annotate.models import TaskPurpose
 from webapp.annotate.selectors import iteration_asked
 from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, RunPoint, WorkUnit
+from webapp.iterations.sentences import told
 from webapp.metrics.charts import Bar, Curve, curve, funnel
 from webapp.projects.models import Project
 from webapp.projects.selectors import built_in
@@ -29,27 +32,34 @@ ASKED_AT = {
 }
 MOVING = (Status.RUNNING.value, Status.WAITING.value)
 DOING = {
-    "prepare": "Choosing prompts and pinning the champion",
-    "generate": "The model answers the prompts",
-    "annotate": "Preparing tasks for people",
-    "curate": "Turning answers into examples",
-    "finetune": "Training an adapter",
-    "evaluate": "Measuring challenger and champion on the same prompts",
-    "promote": "The gate decides",
+    "prepare": _noop("Choosing prompts and pinning the champion"),
+    "generate": _noop("The model answers the prompts"),
+    "annotate": _noop("Preparing tasks for people"),
+    "curate": _noop("Turning answers into examples"),
+    "finetune": _noop("Training an adapter"),
+    "evaluate": _noop("Measuring challenger and champion on the same prompts"),
+    "promote": _noop("The gate decides"),
 }
 WHAT = {
-    "generate": "prompts",
-    "continue": "corrections continued",
+    "generate": _noop("prompts"),
+    "continue": _noop("corrections continued"),
     "curate": "",
-    "train": "steps",
-    "evaluate": "prompts",
-    "rank": "prompts ranked",
-    "simulate": "answers",
-    "annotate": "answers",
-    "compare": "blind comparisons",
+    "train": _noop("steps"),
+    "evaluate": _noop("prompts"),
+    "rank": _noop("prompts ranked"),
+    "simulate": _noop("answers"),
+    "annotate": _noop("answers"),
+    "compare": _noop("blind comparisons"),
     "measure": "",
 }
 
+# Words that templates translate by their name: stages, their states, kinds of work.
+NAMED = (
+    _noop("prepare"), _noop("generate"), _noop("annotate"), _noop("curate"), _noop("finetune"),
+    _noop("evaluate"), _noop("promote"), _noop("done"), _noop("now"), _noop("waiting"), _noop("paused"),
+    _noop("failed"), _noop("cancelled"), _noop("skipped"), _noop("next"), _noop("continue"), _noop("train"),
+    _noop("rank"), _noop("simulate"), _noop("compare"), _noop("measure"),
+)  # fmt: skip
 
 Losses = tuple[list[tuple[int, float]], int]  # (step, loss), and how many steps there will be
 
@@ -114,7 +124,7 @@ class StageView:
 
     @property
     def doing(self) -> str:
-        return DOING[self.stage]
+        return _(DOING[self.stage])
 
     @property
     def sign(self) -> str:
@@ -226,20 +236,20 @@ def funnel_of(counts: dict[str, Any]) -> list[Bar]:
     accepted = counts.get("accepted")
     steps: list[tuple[str, int | None, str]] = [
         (
-            "Sampled",
+            _("Sampled"),
             counts.get("sampled"),
-            f"responses to {counts['prompts']} prompts" if "prompts" in counts else "",
+            _("responses to {n} prompts").format(n=counts["prompts"]) if "prompts" in counts else "",
         ),
-        ("Verified", counts.get("verified"), "the checker called right"),
-        ("Accepted", sum(accepted.values()) if accepted is not None else None, _kinds(accepted)),
+        (_("Verified"), counts.get("verified"), _("the checker called right")),
+        (_("Accepted"), sum(accepted.values()) if accepted is not None else None, _kinds(accepted)),
         (
-            "Trained",
+            _("Trained"),
             counts.get("trained"),
-            f"{counts['replayed']} replayed from before" if counts.get("replayed") else "",
+            _("{n} replayed from before").format(n=counts["replayed"]) if counts.get("replayed") else "",
         ),
     ]
     known = [(label, count, note) for label, count, note in steps if count is not None]
-    return funnel(known, parts=["Verified"])  # rows are accepted of the wrong and of corrections, too
+    return funnel(known, parts=[_("Verified")])  # rows are accepted of the wrong and of corrections, too
 
 
 def _kinds(accepted: dict[str, int] | None) -> str:
@@ -248,7 +258,8 @@ def _kinds(accepted: dict[str, int] | None) -> str:
 
 def dropped_of(counts: dict[str, Any]) -> list[tuple[str, int]]:
     """Why things were left out, the most frequent reason first."""
-    return sorted((counts.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+    reasons = sorted((counts.get("dropped") or {}).items(), key=lambda item: (-item[1], item[0]))
+    return [(told(reason.replace("_", " ")), n) for reason, n in reasons]
 
 
 def may_simulate(iteration: Iteration) -> bool:

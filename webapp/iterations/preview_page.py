@@ -80,6 +80,16 @@ WORDS = {
     "good": gettext_noop("+ good"),
     "wrong": gettext_noop("− wrong"),
 }
+LEFT_OUT = {
+    "all_masked": gettext_noop("all masked"),
+    "empty": gettext_noop("empty"),
+    "no_label": gettext_noop("no label"),
+    "no_labels": gettext_noop("no labels"),
+    "no_rejected": gettext_noop("no rejected"),
+    "no_reward": gettext_noop("no reward"),
+    "same_sides": gettext_noop("same sides"),
+    "too_long": gettext_noop("too long"),
+}
 STEP_MARKS = {"good", "wrong", "partly"}
 
 
@@ -119,7 +129,8 @@ def shown_of(preview: WorkUnit | None) -> Shown | None:
         )
         for row in result.get("rows", [])
     ]
-    dropped = sorted(result.get("dropped", {}).items(), key=lambda item: (-item[1], item[0]))
+    counted = sorted(result.get("dropped", {}).items(), key=lambda item: (-item[1], item[0]))
+    dropped = [(_(LEFT_OUT.get(why, why)), n) for why, n in counted]
     objective = OBJECTIVES[preview.payload["finetune"]["objective"]]
     return Shown(
         rows,

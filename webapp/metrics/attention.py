@@ -120,7 +120,9 @@ def _alarms(project: Project, turns: Sequence[Turn]) -> Iterator[Item]:
 def _machines(project: Project, turns: Sequence[Turn], standing: Standing) -> Iterator[Item]:
     now = open_turn(turns)
     if now and now.iteration.status == Status.FAILED.value:
-        title = _("Iteration {n} failed in {stage}").format(n=now.iteration.number, stage=now.iteration.stage)
+        title = _("Iteration {n} failed in {stage}").format(
+            n=now.iteration.number, stage=_(now.iteration.stage)
+        )
         yield Item("bad", title, _iteration(project, now), _("See and retry"), now.iteration.problem)
     place = _iteration(project, now) if now else reverse("runs", args=[project.slug])
     for queue in standing.unserved:

@@ -13,7 +13,15 @@ from webapp.metrics.measures import metric_named
 from webapp.metrics.models import MetricValue
 from webapp.metrics.templatetags.numbers import figure as rounded
 from webapp.metrics.templatetags.numbers import written_interval
-from webapp.metrics.values import detail_of, latest, readings_of, simulated_in, title_of, turns_of
+from webapp.metrics.values import (
+    detail_of,
+    latest,
+    readings_of,
+    reason_of,
+    simulated_in,
+    title_of,
+    turns_of,
+)
 from webapp.projects.models import Project
 
 
@@ -63,4 +71,4 @@ def _facts(value: MetricValue) -> Iterator[tuple[str, Any]]:
 def _reason(project: Project, name: str) -> str | None:
     """Why the newest measuring gave no value, where it did say."""
     newest = MetricValue.objects.filter(project=project, name=name, value=None).order_by("-id").first()
-    return newest.detail.get("reason") if newest else None
+    return reason_of(newest) if newest else None

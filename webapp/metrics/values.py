@@ -18,7 +18,10 @@ from loop.evaluate.metric import Metric
 from loop.evaluate.unpaired import unpaired_difference
 from loop.stages import Stage
 from webapp.iterations.models import Iteration
+from webapp.iterations.sentences import told
 from webapp.metrics.measures import groups, metric_named
+from webapp.metrics.measures.accuracy import FEW_SAMPLES
+from webapp.metrics.measures.exploration import FEW_SCORED
 from webapp.metrics.models import MetricValue
 from webapp.projects.models import Project
 
@@ -244,6 +247,11 @@ def title_of(name: str) -> str:
     metric = metric_named(name) or metric_named(f"{name}:*")
     title = gettext(metric.title) if metric else name
     return f"{title}, {source.replace('_', ' ')}" if source else title
+
+
+def reason_of(row: MetricValue) -> str:
+    """Why a value is not defined, in the reader's language; empty where the measuring did not say."""
+    return told(str(row.detail.get("reason", "")), (FEW_SAMPLES, FEW_SCORED))
 
 
 def latest(turns: Sequence[Turn], values: Mapping[int, Reading]) -> Turn | None:

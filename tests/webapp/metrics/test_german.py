@@ -10,9 +10,11 @@ from tests.webapp.metrics.test_alarms import UNFILTERED, iteration_with
 from webapp.metrics import measures
 from webapp.metrics.alarms_page import alarms_of
 from webapp.metrics.figures.details import details_of
+from webapp.metrics.measures.accuracy import FEW_SAMPLES
 from webapp.metrics.models import Alarm, MetricValue
 from webapp.metrics.services import alarms_evaluate
 from webapp.metrics.templatetags import numbers
+from webapp.metrics.tracing.number import number_of
 from webapp.metrics.values import title_of
 from webapp.projects.models import Role
 
@@ -73,6 +75,27 @@ def test_metrics_are_in_the_readers_language(german, iteration):
     assert [title for title in titles if title in shown] == []
     assert "0,03 bis 0,09" in shown
     assert "Unter dem besten früheren Modell" in german("metric", "forgetting")
+
+
+@pytest.mark.parametrize(
+    ("reason", "german_reason"),
+    [
+        ("no row was accepted", "keine Zeile wurde angenommen"),
+        (FEW_SAMPLES.format(k=4), "kein Prompt hat 4 gezogene Antworten mit diesem Score"),
+        ("an earlier version said so", "an earlier version said so"),
+    ],
+)
+def test_why_a_metric_is_not_defined(german, iteration, reason, german_reason):
+    MetricValue.objects.create(
+        project=iteration.project,
+        iteration=iteration,
+        name="kept_rate",
+        value=None,
+        detail={"reason": reason},
+    )
+    assert german_reason in german("metric", "kept_rate")
+    with translation.override("de"):
+        assert number_of(iteration, "kept_rate").reason == german_reason
 
 
 def test_an_alarm_of_an_earlier_version_shows_its_sentence(iteration):

@@ -13,6 +13,7 @@ from loop.promote import decide as gate_decide
 from loop.prompts.tags import unanswerable
 from loop.recipe_parts import GatePart
 from loop.records import Prompt, Split, Verdict
+from webapp.iterations import sentences
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import blind
@@ -161,15 +162,14 @@ def _write(iteration: Iteration, decision: Decision, measured: Measured, said: B
     where = slice_shown(iteration)
     reasons = list(decision.reasons)
     if where["exhausted"]:
-        spent = "every held-out prompt has been used for as many decisions as the recipe allows"
-        reasons = [f"{spent} ({where['budget']}): import new held-out prompts"]
+        reasons = [sentences.EXHAUSTED.format(budget=where["budget"])]
     promote = decision.promote and not control
     if control:
-        reasons = ["control arm: never promoted", *reasons]
+        reasons = [sentences.NEVER_PROMOTED, *reasons]
     elif promote and not _still_champion(champion):
         # The evidence is against a model that is not in use any more: it says nothing about the one that is.
         promote = False
-        reasons = [f"{champion.name} stopped being champion meanwhile; compare with the new one", *reasons]
+        reasons = [sentences.REPLACED.format(champion=champion.name), *reasons]
     decision_write(
         iteration=iteration,
         promote=promote,

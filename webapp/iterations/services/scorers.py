@@ -12,6 +12,7 @@ from typing import Any
 from loop.promote import Decision, Evidence, slices_of
 from loop.promote import decide as gate_decide
 from loop.records import Split
+from webapp.iterations import sentences
 from webapp.iterations.models import Iteration, Queue
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services.deciding import compared, decision_write, figures
@@ -106,8 +107,7 @@ def decide(iteration: Iteration) -> None:
     promote, reasons = _verdict(iteration, decision)
     where = slice_shown(iteration)
     if where["exhausted"]:
-        spent = f"every held-out prompt has been used for {where['budget']} decisions"
-        reasons = [f"{spent}, which is all that the recipe allows: import new held-out prompts"]
+        reasons = [sentences.EXHAUSTED_BY.format(budget=where["budget"])]
     decision_write(
         iteration=iteration,
         promote=promote,
@@ -130,7 +130,7 @@ def _verdict(iteration: Iteration, decision: Decision) -> tuple[bool, list[str]]
     """(whether it comes into use, why or why not)."""
     reasons = list(decision.reasons)
     if iteration.arm != Iteration.Arm.MAIN:
-        return False, ["control arm: never promoted", *reasons]
+        return False, [sentences.NEVER_PROMOTED, *reasons]
     if decision.promote and (why := _moved_on(iteration)):
         return False, [why, *reasons]
     return decision.promote, reasons
@@ -143,8 +143,8 @@ def _moved_on(iteration: Iteration) -> str:
     now, then = scorer_in_use(project, iteration.challenger.role), iteration.scorer
     if (now and now.pk) == (then and then.pk):
         return ""
-    before = then.name if then else "doing without a scorer"
-    return f"{before} was replaced by {now.name if now else 'nothing'} meanwhile; compare with that"
+    before = then.name if then else sentences.NO_SCORER
+    return sentences.SCORER_REPLACED.format(before=before, now=now.name if now else sentences.NOTHING)
 
 
 def _shown(iteration: Iteration, decision: Decision) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from webapp.annotate import selectors as annotate_selectors
 from webapp.annotate import services as annotate_services
 from webapp.annotate.models import TaskPurpose
 from webapp.curate import selectors as curate_selectors
+from webapp.iterations import sentences
 from webapp.iterations.models import Iteration, Queue, WorkUnit
 from webapp.iterations.selectors import recipe_of
 from webapp.iterations.services import gate, selection
@@ -64,7 +65,7 @@ def due(iteration: Iteration) -> Due:
 
 
 def _prepare_due(iteration: Iteration) -> Due:
-    return Stage.GENERATE, f"champion {iteration.champion} pinned"
+    return Stage.GENERATE, sentences.PINNED.format(champion=iteration.champion)
 
 
 # GENERATE -----------------------------------------------------------------------------------------
@@ -89,11 +90,11 @@ def _generate_plan(iteration: Iteration) -> None:
 
 def _generate_due(iteration: Iteration) -> Due:
     if iteration.arm != Iteration.Arm.MAIN:
-        return Stage.ANNOTATE, "a control arm reuses the responses of the iteration it controls"
+        return Stage.ANNOTATE, sentences.REUSES
     done, total = _units(iteration, "generate")
     if done < total:
         return None
-    return Stage.ANNOTATE, f"{iteration.counts.get('prompts', 0)} prompts answered"
+    return Stage.ANNOTATE, sentences.ANSWERED.format(n=iteration.counts.get("prompts", 0))
 
 
 # ANNOTATE -----------------------------------------------------------------------------------------
@@ -129,7 +130,11 @@ def _annotate_due(iteration: Iteration) -> Due:
     if annotate_selectors.tasks_open(iteration):  # asked every second: an index probe, not a sum over tasks
         return None
     answers, wanted = annotate_selectors.iteration_progress(iteration)
-    return Stage.CURATE, f"{answers} of {wanted} answers in" if wanted else "nothing to annotate"
+    return Stage.CURATE, (
+        sentences.ANSWERS_IN.format(answers=answers, wanted=wanted)
+        if wanted
+        else sentences.NOTHING_TO_ANNOTATE
+    )
 
 
 # CURATE -------------------------------------------------------------------------------------------
@@ -165,8 +170,8 @@ def _curate_due(iteration: Iteration) -> Due:
     least = recipe_of(iteration).finetune.min_rows
     if dataset is None or dataset.row_count < least:
         rows = dataset.row_count if dataset else 0
-        return Stage.DONE, f"{rows} examples are fewer than the {least} the recipe asks for: nothing to train"
-    return Stage.FINETUNE, f"dataset {dataset.number} frozen with {dataset.row_count} rows"
+        return Stage.DONE, sentences.TOO_FEW.format(n=rows, least=least)
+    return Stage.FINETUNE, sentences.FROZEN.format(dataset=dataset.number, n=dataset.row_count)
 
 
 # FINETUNE -----------------------------------------------------------------------------------------
@@ -179,7 +184,7 @@ def _finetune_plan(iteration: Iteration) -> None:
 def _finetune_due(iteration: Iteration) -> Due:
     if not _all_done(iteration, "train"):
         return None
-    return Stage.EVALUATE, f"{iteration.challenger} trained"
+    return Stage.EVALUATE, sentences.TRAINED.format(model=iteration.challenger)
 
 
 # EVALUATE -----------------------------------------------------------------------------------------
@@ -228,7 +233,7 @@ def _evaluate_due(iteration: Iteration) -> Due:
         measuring_plan(
             iteration=iteration, stage=Stage.EVALUATE
         )  # an alarm may hold what the gate would pass
-    return (Stage.PROMOTE, "challenger and champion measured on the same prompts") if measured else None
+    return (Stage.PROMOTE, sentences.MEASURED) if measured else None
 
 
 # PROMOTE ------------------------------------------------------------------------------------------
@@ -254,7 +259,7 @@ def _promote_due(iteration: Iteration) -> Due:
         if not annotate_selectors.gate_tasks_exist(iteration):
             return None
         gate.decision_end(iteration)
-    return Stage.DONE, "promoted" if iteration.decision["promote"] else "held"
+    return Stage.DONE, sentences.PROMOTED if iteration.decision["promote"] else sentences.HELD
 
 
 def waits_for_people(iteration: Iteration) -> bool:

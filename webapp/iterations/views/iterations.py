@@ -10,6 +10,8 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _noop
 from django.views.decorators.http import require_GET, require_POST
 
 from loop.recipe import recipe_parse, recipes
@@ -43,13 +45,13 @@ def _control(*, iteration: Iteration, by: User) -> None:
 
 # name -> (service, what is said afterwards)
 ACTIONS: dict[str, tuple[Callable[..., Any], str]] = {
-    "pause": (services.iteration_pause, "Paused. Workers give back what they hold; nothing is lost."),
-    "resume": (services.iteration_resume, "Resumed."),
-    "cancel": (services.iteration_cancel, "Cancelled. What people annotated stays."),
-    "retry": (services.iteration_retry, "The failed work is queued again; finished work is kept."),
-    "close": (services.annotation_close, "Going on with the answers there are."),
-    "simulate": (services.annotators_simulate, "Simulated annotators are answering what is open."),
-    "control": (_control, "The shuffled-label control has started."),
+    "pause": (services.iteration_pause, _noop("Paused. Workers give back what they hold; nothing is lost.")),
+    "resume": (services.iteration_resume, _noop("Resumed.")),
+    "cancel": (services.iteration_cancel, _noop("Cancelled. What people annotated stays.")),
+    "retry": (services.iteration_retry, _noop("The failed work is queued again; finished work is kept.")),
+    "close": (services.annotation_close, _noop("Going on with the answers there are.")),
+    "simulate": (services.annotators_simulate, _noop("Simulated annotators are answering what is open.")),
+    "control": (_control, _noop("The shuffled-label control has started.")),
 }
 
 
@@ -86,9 +88,9 @@ def start(request: SignedInRequest, project: Project) -> HttpResponse:
                 simulate_annotators=form.cleaned_data.get("simulate_annotators", False),
             )
         except services.IterationError as error:
-            form.add_error(None, f"Not started: {error}.")
+            form.add_error(None, _("Not started: {error}.").format(error=error))
         else:
-            messages.success(request, f"{iteration} has started.")
+            messages.success(request, _("{iteration} has started.").format(iteration=iteration))
             return redirect("iteration", project.slug, iteration.number)
     context = {"project": project, "nav": "iterations", "form": form, "open": page.iteration_open(project)}
     return render(request, "iterations/start.html", context, status=422 if form.errors else 200)
@@ -164,7 +166,7 @@ def act(request: SignedInRequest, project: Project, number: int, action: str) ->
     except services.IterationError as error:
         messages.error(request, f"{error}.")
     else:
-        messages.success(request, said)
+        messages.success(request, _(said))
     if action == "control":
         return redirect("iterations", project.slug)
     return redirect("iteration", project.slug, number)

@@ -9,6 +9,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as _noop
 
+from webapp.iterations import sentences
 from webapp.metrics.charts import Bin, Column, Line, Point, bars, columns, reliability, trend
 from webapp.metrics.figures import Build, Cell, Figure
 from webapp.metrics.measures import metric_named
@@ -235,7 +236,7 @@ def _steps(value: MetricValue, steps: Sequence[Sequence[Any]], query: str) -> Fi
 
 
 def _reasons(value: MetricValue, reasons: Mapping[str, int], query: str) -> Figure | None:
-    named = {_(reason.replace("_", " ")): n for reason, n in reasons.items()}
+    named = {sentences.told(reason.replace("_", " ")): n for reason, n in reasons.items()}
     counts = sorted(named.items(), key=lambda item: (-item[1], item[0]))
     total = sum(named.values())
     drawn = bars([(reason, n, "") for reason, n in counts], parts=())

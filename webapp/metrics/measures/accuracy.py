@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate.metric import Metric, Value, value_of
 from loop.evaluate.resample import Resamples
@@ -37,7 +38,8 @@ METRICS = (
         version=2,
     ),
 )
-UNSCORED = "no sample could be scored"
+FEW_SAMPLES = _noop("no prompt has {k} samples with this score")
+UNSCORED = _noop("no sample could be scored")
 
 
 def generated(iteration: Iteration) -> Iterator[Value]:
@@ -67,7 +69,7 @@ def _in_k(samples: Samples, draws: Resamples, k: int) -> Iterator[Value]:
         yield value_of("maj_at_k", draws.mean_share(np.where(full, votes(samples).right, np.nan)), k=k)
     for name, score in samples.scorers.items():
         best = draws.mean_share(best_of(samples, score, k))
-        yield value_of(f"best_of_n:{name}", best, reason=f"no prompt has {k} samples with this score", k=k)
+        yield value_of(f"best_of_n:{name}", best, reason=FEW_SAMPLES.format(k=k), k=k)
 
 
 MEASURES = {Stage.GENERATE: generated}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate import calibration as formulas
 from loop.evaluate.metric import Metric, Value, value_of
@@ -50,7 +51,7 @@ def generated(iteration: Iteration) -> Iterator[Value]:
         )
         yield value_of(f"brier:{name}", formulas.brier(draws, prompt, said, right))
         area = formulas.auroc(draws, prompt, said, right)
-        yield value_of(f"auroc:{name}", area, reason="all samples are right, or all wrong")
+        yield value_of(f"auroc:{name}", area, reason=_noop("all samples are right, or all wrong"))
 
 
 def _confidences(samples: Samples) -> dict[str, Floats]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_noop as _noop
+
 from loop.evaluate.metric import Metric, Value
 from loop.evaluate.rates import wilson
 from loop.stages import Stage
@@ -57,7 +59,7 @@ def _cost(iteration: Iteration) -> Iterator[Value]:
 
 def _each(name: str, cost: float, accepted: int) -> Value:
     if not accepted:
-        return Value(name, None, detail={"reason": "no row was accepted"})
+        return Value(name, None, detail={"reason": _noop("no row was accepted")})
     return Value(name, cost / accepted, n=accepted)
 
 

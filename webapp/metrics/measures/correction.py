@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate import refinement as formulas
 from loop.evaluate.estimates import PromptSums
@@ -108,21 +109,21 @@ def _matrix(iteration: Iteration, after: dict[UUID, tuple[UUID, bool | None]]) -
             formulas.confidence_level,
             *CELLS,
             n=sums.total("first"),
-            reason="no draft was right",
+            reason=_noop("no draft was right"),
         ),
         sums.value(
             "correction_cs",
             formulas.critique_score,
             *CELLS,
             n=n - sums.total("first"),
-            reason="no draft was wrong",
+            reason=_noop("no draft was wrong"),
         ),
         sums.value(
             "correction_rss",
             formulas.relative_self_correction,
             *CELLS,
             n=n,
-            reason="all drafts were right, or none",
+            reason=_noop("all drafts were right, or none"),
         ),
     ]
 
@@ -157,7 +158,9 @@ def _content_effect(
             sums.add(prompt, {"with": worded, "without": bare, "drafts": 1})
     detail: dict[str, Any] = {"controls": len(without)}
     if not sums:
-        return Value("content_effect", None, detail=detail | {"reason": "no draft was scored both ways"})
+        return Value(
+            "content_effect", None, detail=detail | {"reason": _noop("no draft was scored both ways")}
+        )
     drafts = sums.total("drafts")
     detail |= {
         "drafts": drafts,

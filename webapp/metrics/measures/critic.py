@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate.critics import COUNTS, Said, balanced_accuracy, location_counts, verdict_counts
 from loop.evaluate.estimates import PromptSums
@@ -65,15 +66,15 @@ def _against_checker(iteration: Iteration) -> Iterator[Value]:
     yield sums.share("critic_unparsed", "unread", "critiques")
     if sums.total("decided") or unscored:
         yield sums.share("critic_agrees_with_checker", "agrees", "decided", detail={"unscored": unscored})
-        yield sums.share("critic_tpr", "right_right", "right", reason="no response was right")
-        yield sums.share("critic_tnr", "wrong_wrong", "wrong", reason="no response was wrong")
-        yield sums.share("critic_false_alarm", "alarms", "clean", reason="no response was right")
+        yield sums.share("critic_tpr", "right_right", "right", reason=_noop("no response was right"))
+        yield sums.share("critic_tnr", "wrong_wrong", "wrong", reason=_noop("no response was wrong"))
+        yield sums.share("critic_false_alarm", "alarms", "clean", reason=_noop("no response was right"))
         yield sums.value(
             "critic_balanced_accuracy",
             balanced_accuracy,
             *("right_right", "right", "wrong_wrong", "wrong"),
             n=sums.total("decided"),
-            reason="needs right and wrong responses",
+            reason=_noop("needs right and wrong responses"),
         )
     yield from _located(iteration)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.db.models import F, Func, IntegerField
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate.collapse import distinct_parts, modal, repeats
 from loop.evaluate.comparison import compare
@@ -87,7 +88,7 @@ def _accuracy(sides: Sides, *, picks: bool) -> Iterator[Value]:
     found = compare(*(outcomes_by_prompt(outcome_rows(side)) for side in sides))
     detail: dict[str, Any] = {"picks": True} if picks else {}
     if found.before is None or found.after is None:
-        detail |= {"reason": "no prompt was scored on both sides"}
+        detail |= {"reason": _noop("no prompt was scored on both sides")}
     for name, value in (("heldout_before", found.before), ("heldout_after", found.after)):
         ends = None if value is None else wilson(round(value * found.n), found.n)
         yield Value(name, value, ends, found.n, detail | ({} if ends is None else {"interval": "Wilson"}))
@@ -118,7 +119,7 @@ def _texts(iteration: Iteration, prompts: list[int], old: Answers, new: Answers)
             again, fours = repeats(answer.text)
             sums.add(prompt, {f"kinds_{which}": own, f"grams_{which}": every,
                               f"again_{which}": again, f"fours_{which}": fours})  # fmt: skip
-    n, short = len(prompts), "every answer is shorter than that"
+    n, short = len(prompts), _noop("every answer is shorter than that")
     ratio: Callable[..., Any] = np.divide
     yield sums.value("challenger_distinct_2", ratio, "kinds_new", "grams_new", n=n, reason=short)
     yield sums.value("champion_distinct_2", ratio, "kinds_old", "grams_old", n=n, reason=short)
@@ -131,7 +132,7 @@ def _texts(iteration: Iteration, prompts: list[int], old: Answers, new: Answers)
     common = modal(said)
     for prompt, word in zip(prompts, said, strict=True):
         sums.add(prompt, {"said": word is not None, "modal": word is not None and word == common})
-    silent = "no answer can be read"
+    silent = _noop("no answer can be read")
     yield sums.share("answers_modal", "modal", "said", detail={"answer": common}, reason=silent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate import exploration as formulas
 from loop.evaluate.diversity import distinct_equations, distinct_n, words
@@ -18,6 +19,7 @@ from webapp.metrics.samples import draws_of, sampled_of
 
 BSTAR = "arXiv:2412.17256"
 SURVEY = "arXiv:2407.14507"
+FEW_SCORED = _noop("no prompt has {k} scored samples with this score")
 TOP = 2  # what a reward model should have among its first choices
 
 GROUP = "Exploration"
@@ -100,20 +102,20 @@ def _choosing(samples: Samples, draws: Resamples, k: int) -> Iterator[Value]:
     yield value_of("pass_gain", draws.difference(often, once), k=k)
     for name, score in samples.scorers.items():
         gap = formulas.exploitation_gap(draws, best_of(samples, score, k), once, often)
-        yield value_of(f"exploitation_gap:{name}", gap, reason="more tries find no more", k=k)
+        yield value_of(f"exploitation_gap:{name}", gap, reason=_noop("more tries find no more"), k=k)
         if k > TOP:
             first = draws.mean_share(right_among_best(samples, score, TOP))
-            reason = f"no prompt has {TOP} scored samples with this score"
+            reason = FEW_SCORED.format(k=TOP)
             yield value_of(f"reward_pass_at_k:{name}", first, reason=reason, top=TOP, k=k)
 
 
 def _texts(samples: Samples, draws: Resamples) -> Iterator[Value]:
     found = distinct_equations(samples.texts, samples.prompt, samples.prompts)
-    yield value_of("equations_distinct", draws.mean(found), reason="no sample writes an equation")
+    yield value_of("equations_distinct", draws.mean(found), reason=_noop("no sample writes an equation"))
     split = words(samples.texts)
     for n in (1, 2):
         distinct = draws.mean(distinct_n(split, samples.prompt, samples.prompts, n))
-        yield value_of(f"distinct_{n}", distinct, reason="every sample is shorter")
+        yield value_of(f"distinct_{n}", distinct, reason=_noop("every sample is shorter"))
 
 
 def _answers(samples: Samples, draws: Resamples, vote: Votes) -> Iterator[Value]:
@@ -129,14 +131,16 @@ def _answers(samples: Samples, draws: Resamples, vote: Votes) -> Iterator[Value]
     some = np.isfinite(accuracy)
     if samples.answered.any():  # else answers are no part of what is asked
         yield value_of("answers_distinct", draws.mean(among(divided(vote.answers, samples.drawn))))
-        alone = "only prompts with a single sample have answers"
+        alone = _noop("only prompts with a single sample have answers")
         yield value_of("answer_entropy", draws.mean(among(vote.entropy)), reason=alone)
         yield value_of("vote_share", draws.mean_share(among(vote.share)))
         if some.any():
             together = formulas.rank_correlation(draws, -vote.entropy, accuracy)
-            yield value_of("entropy_accuracy", together, reason="entropy or accuracy is the same everywhere")
+            yield value_of(
+                "entropy_accuracy", together, reason=_noop("entropy or accuracy is the same everywhere")
+            )
             sure = among(formulas.confident_wrong(vote.share, vote.right))
-            yield value_of("confident_wrong", draws.mean_share(sure), reason="no vote could be scored")
+            yield value_of("confident_wrong", draws.mean_share(sure), reason=_noop("no vote could be scored"))
     if not some.any():
         return
     yield value_of("solve_none", draws.mean_share(np.where(some, accuracy == 0, np.nan)))
@@ -151,7 +155,9 @@ def _lengths(samples: Samples, draws: Resamples) -> Iterator[Value]:
     yield value_of("sample_tokens", draws.ratio(tokens, samples.sum(known)))
     for name, score in samples.scorers.items():
         found = formulas.within(draws, samples, score, samples.tokens)
-        yield value_of(f"length_score:{name}", found, reason="scores or lengths do not differ within prompts")
+        yield value_of(
+            f"length_score:{name}", found, reason=_noop("scores or lengths do not differ within prompts")
+        )
 
 
 MEASURES = {Stage.GENERATE: generated}

@@ -64,7 +64,7 @@ METRICS = (
     Metric("funnel", "Trained rows", "count", "", "rows of the dataset", "Whetstone"),
 )
 RIGHT = _noop("Right by the checker")
-UNSCORED = "no kept sample could be scored"
+UNSCORED = _noop("no kept sample could be scored")
 
 
 def curated(iteration: Iteration) -> Iterator[Value]:
@@ -80,13 +80,13 @@ def curated(iteration: Iteration) -> Iterator[Value]:
     for name, found in zip(
         ("kept_right", "kept_gain", "kept_recall"), filters.kept_accuracy(draws, samples, kept), strict=True
     ):
-        yield value_of(name, found, reason="no sample is right" if name == "kept_recall" else UNSCORED)
+        yield value_of(name, found, reason=_noop("no sample is right") if name == "kept_recall" else UNSCORED)
     many = samples.sum(kept)
     histogram = [[count, prompts] for count, prompts in enumerate(np.bincount(many.astype(int)).tolist())]
     yield value_of("kept_per_prompt", draws.mean(many), histogram=histogram)
     yield from _tail(samples, draws, kept)
     lengths = filters.length_ratio(draws, samples, kept)
-    yield value_of("kept_tokens_ratio", lengths, reason="no kept sample of known length")
+    yield value_of("kept_tokens_ratio", lengths, reason=_noop("no kept sample of known length"))
 
 
 def _tail(samples: Samples, draws: Resamples, kept: Bools) -> Iterator[Value]:
@@ -99,8 +99,8 @@ def _tail(samples: Samples, draws: Resamples, kept: Bools) -> Iterator[Value]:
     yield value_of("coverage", draws.mean_share(filters.covered(samples, kept, every)), by_solve_rate=bands)
     yield value_of("coverage_hard", draws.mean_share(filters.covered(samples, kept, hard)), hard_prompts=many)
     share, ratio = filters.tail(draws, samples, kept, hard)
-    yield value_of("tail_share", share, reason="nothing was kept", hard_prompts=many)
-    yield value_of("tail_ratio", ratio, reason="nothing was kept", hard_prompts=many)
+    yield value_of("tail_share", share, reason=_noop("nothing was kept"), hard_prompts=many)
+    yield value_of("tail_ratio", ratio, reason=_noop("nothing was kept"), hard_prompts=many)
 
 
 def funnel(iteration: Iteration) -> Value:
@@ -116,7 +116,7 @@ def funnel(iteration: Iteration) -> Value:
     reasons = Counter(counts.get("dropped", {})) + Counter(counts.get("left_out", {}))
     trained = counts.get("trained")
     if trained is None:
-        return Value("funnel", None, detail={"reason": "nothing was curated"})
+        return Value("funnel", None, detail={"reason": _noop("nothing was curated")})
     known = [[label, count] for label, count in steps if count is not None]
     return Value(
         "funnel", trained, n=trained, detail={"steps": known, "reasons": dict(reasons.most_common())}

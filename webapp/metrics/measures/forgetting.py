@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop as _noop
+
 from loop.evaluate.comparison import Outcomes, compare
 from loop.evaluate.forgetting import forgetting
 from loop.evaluate.metric import Metric, Value
@@ -46,7 +48,7 @@ def _measured(iteration: Iteration) -> Iterator[Value]:
     before, now = (outcomes_by_prompt(outcome_rows(side)) for side in sides)
     found = compare(before, now)
     if found.after is None:
-        yield Value("probe_after", None, detail={"reason": "no prompt was scored on both sides"})
+        yield Value("probe_after", None, detail={"reason": _noop("no prompt was scored on both sides")})
         return
     yield Value("probe_after", found.after, wilson(round(found.after * found.n), found.n), found.n,
                 {"interval": "Wilson", "before": found.before})  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_noop as _noop
+
 from loop.evaluate.gap import QUANTILE, gaps, kept_by
 from loop.evaluate.metric import Metric, Value, value_of
 from loop.evaluate.sampling import common_k
@@ -36,9 +38,9 @@ def generated(iteration: Iteration) -> Iterator[Value]:
         rule = f"the best {1 - QUANTILE:.0%} of each prompt" if verdicts is None else "what it calls right"
         detail = {"rule": rule, "kept": int(kept.sum()), "samples": len(kept)}
         gap, relative = gaps(samples, kept)
-        none = "it keeps no scored sample"
+        none = _noop("it keeps no scored sample")
         yield value_of(f"gv_gap:{name}", draws.mean(gap), reason=none, **detail)
-        reason = "no prompt with a kept sample has a wrong one"
+        reason = _noop("no prompt with a kept sample has a wrong one")
         yield value_of(f"gv_gap_relative:{name}", draws.mean(relative), reason=reason, **detail)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop as _noop
 
 from loop.annotate.reliability import ITEM_CAP, Judged, same_judgement
 from loop.evaluate.estimates import PromptSums
@@ -179,7 +180,7 @@ def _with_critic(iteration: Iteration) -> Iterable[Value]:
     return [
         sums.share("accept_rate", "accepted", "met", detail={"shown": shown}),
         sums.share(
-            "override_rate", "overridden", "decided", reason="nobody who met a critique gave a verdict"
+            "override_rate", "overridden", "decided", reason=_noop("nobody who met a critique gave a verdict")
         ),
     ]
 

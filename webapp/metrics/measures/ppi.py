@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 import numpy as np
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate.metric import Metric, Value
 from loop.evaluate.ppi import LEAST, ppi_mean
@@ -90,7 +91,7 @@ def _estimate(name: str, people: Says, machine: Says, homes: Mapping[UUID, int],
     }
     if len(labels) < LEAST:
         return Value(
-            name, None, None, len(labels), detail | {"reason": "people judged fewer than two of them"}
+            name, None, None, len(labels), detail | {"reason": _noop("people judged fewer than two of them")}
         )
     found = ppi_mean(
         list(labels.values()),

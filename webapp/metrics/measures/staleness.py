@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_noop as _noop
 
 from loop.curate.staleness import age_name
 from loop.evaluate.estimates import PromptSums
@@ -53,7 +54,7 @@ def _measured(iteration: Iteration) -> Iterator[Value]:
         sums.add(prompt, counts)
     if not sums:
         return
-    unknown = "no row is of a known age"
+    unknown = _noop("no row is of a known age")
     yield sums.value("row_age", np.divide, "age", "aged", detail={"ages": dict(names)}, reason=unknown)
     yield sums.share("stale_share", "stale", "aged", reason=unknown)
     rows = sums.total("rows")

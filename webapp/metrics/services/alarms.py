@@ -11,6 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _noop
 
 from loop.evaluate.alarms import RULES, START, Fired, Rule, Seen, Turn, fired
 from loop.stages import Stage
@@ -189,7 +190,7 @@ def reasons_to_hold(iteration: Iteration) -> list[str]:
             raise
         except Exception:
             log.exception("alarms not looked through", iteration=iteration.pk)
-            reasons.append("alarms that hold could not be looked for: the log says why")
+            reasons.append(_noop("alarms that hold could not be looked for: the log says why"))
     for alarm in iteration.alarms.order_by("id"):
         holds = alarm.key in rules and alarm.seen_at is None
         if alarm.held != holds:

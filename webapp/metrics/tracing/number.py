@@ -14,7 +14,7 @@ from webapp.curate.models import DatasetVersion
 from webapp.iterations.models import Iteration, WorkUnit
 from webapp.metrics.measures import groups, metric_named
 from webapp.metrics.models import MetricValue
-from webapp.metrics.values import decided, title_of
+from webapp.metrics.values import decided, reason_of, title_of
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 
@@ -112,7 +112,7 @@ def number_of(iteration: Iteration, name: str) -> Number:
     if row is not None:
         return Number(
             **known, value=row.value, low=row.low, high=row.high, n=row.n, p_value=p_value, metric=metric,
-            reason=str(row.detail.get("reason", "")) if row.value is None else "",
+            reason=reason_of(row) if row.value is None else "",
         )  # fmt: skip
     value = decision.get(_DECIDED.get(name, ""))
     low, high = decision.get("ci95") or (None, None) if name == "heldout_gain" else (None, None)

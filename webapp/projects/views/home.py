@@ -85,7 +85,7 @@ def _waits_for(stages: list[iterations.StageView]) -> str:
     if work is None or work.done >= work.total:
         return ""
     return _("Waits for people: {done} of {total} {what}").format(
-        done=work.done, total=work.total, what=work.unit
+        done=work.done, total=work.total, what=_(work.unit)
     )
 
 
