@@ -49,6 +49,7 @@ def test_open_alarms_come_newest_first_with_what_to_do(client, project, lead, dj
     assert "&lt;b&gt;below&lt;/b&gt;" in page
     assert "Read which probe prompts were lost." in page
     assert "holds the champion" in page
+    assert f'href="/projects/{project.slug}/examples/?iteration={new.number}"' in page
     assert "1–20 of 30" in page
 
 
