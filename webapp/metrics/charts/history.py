@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext
+
 from webapp.metrics.charts.scale import Tick, ticks_of
 
 Kind = Literal["base", "promoted", "held", "control"]
@@ -96,4 +98,4 @@ def _below(stop: Stop, count: int) -> list[str]:
         if others:
             lines[-1] += f" +{len(others)}"
         return lines
-    return [stop.kind] if count <= WORDED and stop.kind != "base" and not stop.alarms else []
+    return [gettext(stop.kind)] if count <= WORDED and stop.kind != "base" and not stop.alarms else []
