@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django import template
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import get_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 register = template.Library()
 
@@ -21,13 +24,38 @@ def _missing(value: Any) -> bool:
     return value is None or value == ""
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a language writes numbers with."""
+
+    mark: str  # before decimals
+    to: str  # between the ends of an interval
+    nouns: Mapping[str, str]
+
+    def interval(self, low: str, high: str) -> str:
+        return self.to.format(low=low, high=high)
+
+
+@cache
+def _style_of(_language: str | None) -> Style:
+    nouns = {
+        "points": _("points"),
+        "tokens": _("tokens"),
+        "bits": _("bits"),
+        "h": "h",
+        "per hour": _("per hour"),
+    }
+    return Style(get_format("DECIMAL_SEPARATOR"), _("{low} to {high}"), nouns)
+
+
+def _style() -> Style:
+    """The reader's. A page has a thousand numbers, so that each looks it up but once."""
+    return _style_of(get_language())
+
+
 def marked(text: str) -> str:
     """With the decimal mark of the reader's language."""
-    return text.replace(".", get_format("DECIMAL_SEPARATOR"))
-
-
-def _to(low: str, high: str) -> str:
-    return _("{low} to {high}").format(low=low, high=high)
+    return text.replace(".", _style().mark) if "." in text else text
 
 
 def _signed(value: float, digits: int) -> str:
@@ -53,7 +81,9 @@ def interval(ends: Any) -> str:
     """A 95 % interval of a difference: [0.041, 0.108] -> 4.1 to 10.8"""
     if not ends:
         return "–"
-    return _to(*(marked(f"{MINUS if 100 * x < -0.05 else ''}{abs(100 * x):.1f}") for x in ends))
+    style = _style()
+    low, high = (f"{MINUS if 100 * x < -0.05 else ''}{abs(100 * x):.1f}" for x in ends)
+    return style.interval(low.replace(".", style.mark), high.replace(".", style.mark))
 
 
 @register.filter
@@ -91,15 +121,6 @@ def duration(seconds: Any) -> str:
     return f"{days} d" + (f" {hours} h" if hours and days < 10 else "")
 
 
-NOUNS = {
-    "points": lazy("points"),
-    "tokens": lazy("tokens"),
-    "bits": lazy("bits"),
-    "h": "h",
-    "per hour": lazy("per hour"),
-}
-
-
 def _plain(value: float, unit: str) -> str:
     """A number of a metric's unit without the unit's name, where that stands elsewhere."""
     if unit == "share":
@@ -123,7 +144,8 @@ def written(value: float | None, unit: str) -> str:
         return filesizeformat(value).replace("\xa0", THIN)
     if unit == "share":
         return _plain(value, unit) + THIN + "%"
-    return f"{_plain(value, unit)} {NOUNS[unit]}" if unit in NOUNS else _plain(value, unit)
+    noun = _style().nouns.get(unit)
+    return f"{_plain(value, unit)} {noun}" if noun else _plain(value, unit)
 
 
 def written_interval(low: float | None, high: float | None, unit: str) -> str:
@@ -131,8 +153,8 @@ def written_interval(low: float | None, high: float | None, unit: str) -> str:
     if low is None or high is None:
         return ""
     if unit in ("s", "bytes"):
-        return _to(written(low, unit), written(high, unit))
-    return _to(_plain(low, unit), _plain(high, unit))
+        return _style().interval(written(low, unit), written(high, unit))
+    return _style().interval(_plain(low, unit), _plain(high, unit))
 
 
 def written_difference(before: float | None, after: float | None, unit: str) -> str:
@@ -141,7 +163,7 @@ def written_difference(before: float | None, after: float | None, unit: str) -> 
         return "–"
     by = after - before
     if unit in ("share", "points"):
-        return f"{points(by)} {NOUNS['points']}"
+        return f"{points(by)} {_style().nouns['points']}"
     text = written(abs(by), unit)
     zero = _plain(abs(by), unit).strip("0.,") == ""
     return text if zero else ("+" if by > 0 else MINUS) + text
