@@ -32,6 +32,9 @@ class Style:
     to: str  # between the ends of an interval
     nouns: Mapping[str, str]
 
+    def marked(self, text: str) -> str:
+        return text.replace(".", self.mark)
+
     def interval(self, low: str, high: str) -> str:
         return self.to.format(low=low, high=high)
 
@@ -55,7 +58,7 @@ def _style() -> Style:
 
 def marked(text: str) -> str:
     """With the decimal mark of the reader's language."""
-    return text.replace(".", _style().mark) if "." in text else text
+    return _style().marked(text) if "." in text else text
 
 
 def _signed(value: float, digits: int) -> str:
@@ -83,7 +86,7 @@ def interval(ends: Any) -> str:
         return "–"
     style = _style()
     low, high = (f"{MINUS if 100 * x < -0.05 else ''}{abs(100 * x):.1f}" for x in ends)
-    return style.interval(low.replace(".", style.mark), high.replace(".", style.mark))
+    return style.interval(style.marked(low), style.marked(high))
 
 
 @register.filter
@@ -121,17 +124,17 @@ def duration(seconds: Any) -> str:
     return f"{days} d" + (f" {hours} h" if hours and days < 10 else "")
 
 
-def _plain(value: float, unit: str) -> str:
+def _plain(value: float, unit: str, style: Style) -> str:
     """A number of a metric's unit without the unit's name, where that stands elsewhere."""
     if unit == "share":
-        return marked(f"{100 * value:.1f}")
+        return style.marked(f"{100 * value:.1f}")
     if unit == "points":
         return points(value)
     if unit in ("count", "tokens"):
         digits = 0 if abs(value) >= 100 or value == int(value) else 1
     else:
         digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    return marked(f"{value:,.{digits}f}".replace(",", THIN)).replace("-", MINUS)
+    return style.marked(f"{value:,.{digits}f}".replace(",", THIN)).replace("-", MINUS)
 
 
 def written(value: float | None, unit: str) -> str:
@@ -142,10 +145,12 @@ def written(value: float | None, unit: str) -> str:
         return duration(value) if value >= 0 else MINUS + duration(-value)
     if unit == "bytes":
         return filesizeformat(value).replace("\xa0", THIN)
+    style = _style()
+    text = _plain(value, unit, style)
     if unit == "share":
-        return _plain(value, unit) + THIN + "%"
-    noun = _style().nouns.get(unit)
-    return f"{_plain(value, unit)} {noun}" if noun else _plain(value, unit)
+        return text + THIN + "%"
+    noun = style.nouns.get(unit)
+    return f"{text} {noun}" if noun else text
 
 
 def written_interval(low: float | None, high: float | None, unit: str) -> str:
@@ -154,7 +159,8 @@ def written_interval(low: float | None, high: float | None, unit: str) -> str:
         return ""
     if unit in ("s", "bytes"):
         return _style().interval(written(low, unit), written(high, unit))
-    return _style().interval(_plain(low, unit), _plain(high, unit))
+    style = _style()
+    return style.interval(_plain(low, unit, style), _plain(high, unit, style))
 
 
 def written_difference(before: float | None, after: float | None, unit: str) -> str:
@@ -165,7 +171,7 @@ def written_difference(before: float | None, after: float | None, unit: str) -> 
     if unit in ("share", "points"):
         return f"{points(by)} {_style().nouns['points']}"
     text = written(abs(by), unit)
-    zero = _plain(abs(by), unit).strip("0.,") == ""
+    zero = _plain(abs(by), unit, _style()).strip("0.,") == ""
     return text if zero else ("+" if by > 0 else MINUS) + text
 
 
