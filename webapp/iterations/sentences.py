@@ -74,6 +74,7 @@ TEXTS = (
     PINNED, ANSWERED, ANSWERS_IN, TOO_FEW, FROZEN, TRAINED, EXHAUSTED, EXHAUSTED_BY, REPLACED,
     SCORER_REPLACED, OVER, *REPORTED, *OF_THE_GATE,
 )  # fmt: skip
+LONGEST = 600  # characters; longer is none of them, and to look for their ends in it would take long
 _NUMBER = re.compile(r"[+-]?\d+\.\d+%?")
 
 
@@ -82,7 +83,7 @@ def told(sentence: str, texts: Iterable[str] = TEXTS) -> str:
     whole = _(sentence)
     if whole != sentence:
         return whole
-    for text in texts:
+    for text in texts if len(sentence) <= LONGEST else ():
         if found := _pattern(text).fullmatch(sentence):
             return _(text).format(**{name: _hole(value) for name, value in found.groupdict().items()})
     return sentence

@@ -170,3 +170,5 @@ def test_a_sentence_in_a_sentence_is_told_too():
         )
         assert sentences.told("measuring finetune") == "misst „trainieren“"
         assert sentences.told("something else") == "something else"
+        long = "alpha writes " + "of " * 300 + "samples"
+        assert sentences.told(long) == long
