@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import luck
 from tests.browser.binary import CHROMIUM
 from webapp.embedded.layout import ROOT, Layout
 from webapp.embedded.postgres import NO_DURABILITY, Postgres
@@ -22,6 +23,7 @@ from webapp.embedded.postgres import NO_DURABILITY, Postgres
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings.test"
+luck.install()
 
 _LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 _STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]]()
@@ -128,6 +130,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    luck.begin(item.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say plainly which kinds of test did not run, and why."""
     skipped = terminalreporter.stats.get("skipped", [])
@@ -168,6 +175,22 @@ def _tables_emptied_by_row() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", emptied)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_of_the_tests_own() -> Iterator[None]:
+    from django.db import connection
+    from django.test import TransactionTestCase
+
+    before = TransactionTestCase._pre_setup.__func__
+
+    def prepared(cls: type[TransactionTestCase]) -> None:
+        luck.keys_begin(connection)
+        before(cls)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_pre_setup", classmethod(prepared))
         yield
 
 

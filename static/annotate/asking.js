@@ -1,5 +1,6 @@
 // Small questions that put an item aside: why? Typical reasons are offered, any other can be typed.
 import { t } from "../base/i18n.js";
+import { answerOf } from "./dialog.js";
 import { element } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
@@ -28,7 +29,7 @@ const QUESTIONS = {
 };
 
 // The reason given, or null when the question was closed without an answer.
-export function ask(kind) {
+export async function ask(kind) {
   const { title, hint, ok, list, needed } = QUESTIONS[kind];
   const dialog = $("reason");
   const text = $("reason-text");
@@ -43,10 +44,7 @@ export function ask(kind) {
     button.addEventListener("click", () => { text.value = reason; text.focus(); });
     return button;
   }));
-  dialog.returnValue = "";
   dialog.showModal();
   text.focus();
-  return new Promise((answer) => {
-    dialog.onclose = () => answer(dialog.returnValue === "ok" ? text.value.trim() : null);
-  });
+  return (await answerOf(dialog)) === "ok" ? text.value.trim() : null;
 }

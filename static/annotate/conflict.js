@@ -1,4 +1,5 @@
 // Two versions of one item, side by side: nothing is overwritten before a person has seen both.
+import { answerOf } from "./dialog.js";
 import { element } from "./dom.js";
 
 const dialog = document.getElementById("conflict");
@@ -22,9 +23,6 @@ let open = null; // one question at a time; a second conflict meanwhile is the s
 export function decide(view, mine, theirs) {
   table.replaceChildren(...rows(view.describe(mine), view.describe(theirs)));
   if (!dialog.open) dialog.showModal();
-  open ??= new Promise((answer) => {
-    dialog.oncancel = (event) => event.preventDefault(); // both stay until one is chosen
-    dialog.onclose = () => { open = null; answer(dialog.returnValue); };
-  });
+  open ??= answerOf(dialog, false).finally(() => { open = null; }); // both stay until one is chosen
   return open;
 }

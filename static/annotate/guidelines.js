@@ -1,5 +1,6 @@
 // The guidelines, with worked examples. A version that is new to the person is shown before they go on.
 import { t } from "../base/i18n.js";
+import { answerOf } from "./dialog.js";
 import { element, rich } from "./dom.js";
 import { SIGN, WORD } from "./marks.js";
 
@@ -25,19 +26,15 @@ export function fillGuidelines(root, guidelines) {
 }
 
 // Shows them; with `confirm` it is asked whether they were read. Resolves to whether that was said.
-export function showGuidelines(guidelines, confirm) {
+export async function showGuidelines(guidelines, confirm) {
   const dialog = $("guidelines");
   $("guidelines-title").textContent = t("Guidelines, version {n}", { n: guidelines.number });
   $("guidelines-new").hidden = !confirm;
   $("guidelines-read").hidden = !confirm;
   $("guidelines-close").hidden = confirm;
   fillGuidelines(dialog, guidelines);
-  dialog.returnValue = "";
   dialog.showModal();
   (confirm ? $("guidelines-read") : $("guidelines-close")).focus({ preventScroll: true });
   dialog.scrollTop = 0;
-  return new Promise((answer) => {
-    dialog.oncancel = (event) => { if (confirm) event.preventDefault(); };
-    dialog.onclose = () => answer(dialog.returnValue === "read");
-  });
+  return (await answerOf(dialog, !confirm)) === "read";
 }

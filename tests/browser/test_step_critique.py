@@ -206,6 +206,20 @@ def test_giving_up_needs_no_reason_and_escape_takes_it_back(at_work, tasks):
     assert Annotation.objects.get().outcome == "give_up"
 
 
+def test_a_key_right_after_a_dialog_closed_asks_again(at_work, tasks):
+    page = at_work
+    press(page, "g")
+    # Before the browser tells that the dialog has closed; Playwright's own keys come too late for that.
+    page.evaluate("""async () => {
+        document.querySelector("#reason button[value=cancel]").click();
+        for (let turn = 0; turn < 9; turn += 1) await null;
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "g", bubbles: true }));
+    }""")
+    press(page, "Enter")
+    expect(page.locator("#stage [data-slot=prompt]")).to_have_text(tasks[1].prompt.text)
+    assert Annotation.objects.get().outcome == "give_up"
+
+
 def test_keys_of_ones_own(at_work, live_server, project, person, tasks):
     page = at_work
     comfort_save(user=person, changes={"keys": {"good": "g", "give_up": "G", "first_error": "F1"}})

@@ -191,6 +191,25 @@ def test_a_revision_never_overwrites_a_newer_one(reopened, sent_back):
     assert (sent_back.revision, sent_back.payload["first_error"]) == (3, 1)
 
 
+def test_saving_right_after_the_choice_saves(reopened, sent_back):
+    page = reopened
+    newer = {**sent_back.payload, "comments": {"0": "added elsewhere"}}
+    services.annotation_revise(
+        user=sent_back.user, pk=sent_back.pk, payload=newer, outcome="answered", revision=1
+    )
+    press(page, "j", "1", "Enter")
+    expect(page.locator("#conflict")).to_be_visible()
+    # Before the browser tells that the dialog has closed; Playwright's own keys come too late for that.
+    page.evaluate("""async () => {
+        document.querySelector("#conflict button[value=mine]").click();
+        for (let turn = 0; turn < 9; turn += 1) await null;
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    }""")
+    expect(page).to_have_url(re.compile("/annotate/answers/$"))
+    sent_back.refresh_from_db()
+    assert (sent_back.revision, sent_back.payload["first_error"]) == (3, 1)
+
+
 def test_another_persons_answer_is_not_opened(page, live_server, signed_in, project, sent_back):
     signed_in(make.member_make(project))
     reply = page.goto(f"{live_server.url}/projects/{project.slug}/annotate/answers/{sent_back.pk}/")

@@ -141,7 +141,7 @@ def _generate(unit):
 
 
 def _simulate(unit):
-    annotators_simulate(iteration=unit.iteration, seed=1)
+    annotators_simulate(iteration=unit.iteration, error_rate=0.0, seed=1)
 
 
 def _curate(unit):

@@ -50,7 +50,7 @@ def test_compared_critiques_train_the_critic(run):
     # Only of the wrong responses the two critiques differ; of the right ones both say the same words.
     assert {task.response.verdict for task in tasks} == {"wrong"}
     assert [task.kind for task in tasks] == ["critique_review"] * 4
-    assert Preference.objects.filter(winner__isnull=False).count() >= 3  # simulated people err now and then
+    assert Preference.objects.filter(winner__isnull=False).count() == 4
     pairs = Example.objects.filter(iteration=iteration, kind="critique_pair")
     assert pairs
     for pair in pairs:
