@@ -194,6 +194,15 @@ def _keys_of_the_tests_own() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _replies_leave_at_once() -> None:
+    """Django's server sends a reply's head and body apart. The body then waits for the head's receipt, which
+    the other side holds back for 40 ms, unless its socket is told not to."""
+    from django.core.servers.basehttp import WSGIRequestHandler
+
+    WSGIRequestHandler.disable_nagle_algorithm = True
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The public data sets: WHETSTONE_DATA, else beside the checkout; the test is skipped without them."""

@@ -121,7 +121,11 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 function restore(item, kept) {
   const { view } = current;
-  const server = item.returned ? asDraft(view, payloadOf(item.returned)) : (item.draft?.payload ?? null);
+  let server = item.returned ? asDraft(view, payloadOf(item.returned)) : (item.draft?.payload ?? null);
+  if (kept?.revision > current.revision) { // the page was written before the last save of the one before it was taken
+    current.revision = kept.revision;
+    if (!kept.dirty) server = kept.payload;
+  }
   if (!kept?.dirty || same(kept.payload, server)) return view.restore(server);
   view.restore(kept.payload);
   if (kept.revision === current.revision) return changed(); // the network was away: send it now

@@ -33,6 +33,21 @@ def test_draft_is_on_the_server_within_a_second_and_survives_reload(at_work):
     expect(page.locator(".step-card").nth(2)).to_contain_text("hm")
 
 
+def test_a_page_written_before_the_last_save_shows_what_was_saved(at_work):
+    page = at_work
+    earlier = page.request.get(page.url).text()
+    press(page, "3")
+    expect(page.locator("#saved")).to_contain_text("saved")
+    page.route(page.url, lambda route: route.fulfill(body=earlier, content_type="text/html; charset=utf-8"))
+    page.reload()  # while the draft was on its way, the server had written this page already
+    expect(page.locator(".step-card .mark").first).to_have_text("+")
+    with page.expect_response(re.compile("/draft$")) as reply:
+        press(page, "3")
+    assert reply.value.status == 200
+    expect(page.locator("#conflict")).to_be_hidden()
+    assert Draft.objects.get().payload["marks"] == [1, 1, None, None]
+
+
 def test_offline_work_is_kept_and_sent_once(at_work, tasks, context):
     page = at_work
     page.wait_for_load_state("networkidle")  # the next item has been fetched
@@ -172,8 +187,8 @@ def test_a_server_started_anew_finds_what_was_typed_meanwhile(page, serve, signe
     page.keyboard.type("typed while it was down")
     expect(page.locator("#saved")).to_contain_text("kept in this browser")
     assert Draft.objects.count() == 0
-    serve()
-    with page.expect_response(re.compile("/draft$")):
+    with page.expect_response(re.compile("/draft$")):  # to the page as it was, or as it is then
+        serve()
         page.reload()
     expect(page.locator(".note-comment")).to_have_text("typed while it was down")
     expect(cursor_at(page, 1)).to_be_visible()
