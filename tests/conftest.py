@@ -1,6 +1,7 @@
 """What every test gets: an own database, no way to the network, a plain word on what was not run."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_T
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings.test"
 luck.install()
+gc.disable()  # while modules are imported
 
 _LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 _STATE = pytest.StashKey[tuple[Path, Postgres, "subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]]()
@@ -128,6 +130,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0 if name == "torch" else 2 if name.startswith("browser") else 1
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """What the imports left is there to stay: half a million objects that no later collection looks through."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
