@@ -133,7 +133,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What the imports left is there to stay: half a million objects that no later collection looks through."""
+    """What the imports left is there to stay: half a million objects no later collection looks through."""
     gc.freeze()
     gc.enable()
 
