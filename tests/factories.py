@@ -1,10 +1,10 @@
 """Small functions that make rows for tests: sensible defaults, everything overridable, unique names."""
 
-import itertools
 import uuid
 from typing import Any
 
 from loop.stages import Stage, Status
+from tests import luck
 from webapp.accounts.models import User
 from webapp.annotate.models import AnnotationTask
 from webapp.annotate.services import tasks_create
@@ -12,16 +12,14 @@ from webapp.iterations.models import Iteration
 from webapp.projects.models import GuidelineVersion, Membership, Project, Prompt, PromptFamily, Role
 from webapp.traces.models import Critique, Response
 
-_numbers = itertools.count(1)
-
 
 def user_make(**values: Any) -> User:
-    name = values.pop("username", f"person-{next(_numbers)}")
+    name = values.pop("username", f"person-{luck.number()}")
     return User.objects.create_user(name, password=values.pop("password", "correct horse"), **values)
 
 
 def project_make(**values: Any) -> Project:
-    n = next(_numbers)
+    n = luck.number()
     return Project.objects.create(
         **{"slug": f"project-{n}", "name": f"Project {n}", "base": "seed", **values}
     )
@@ -40,7 +38,7 @@ def guidelines_make(project: Project, text: str = "Find the first wrong step.") 
 
 
 def prompt_make(project: Project, text: str = "", split: str = "train", **values: Any) -> Prompt:
-    n = next(_numbers)
+    n = luck.number()
     text = text or f"Mia has {n} apples and buys 2 more. How many?"
     family = values.pop("family", f"family-{n}")
     PromptFamily.objects.get_or_create(project=project, family=family, split=split)

@@ -1,12 +1,13 @@
 """What a test draws depends on its name alone: not on the tests before it, nor on the process it is in.
 
-Database keys, random ids, `random`, the order of sets and Hypothesis's examples begin anew with every test,
-and with others for each, so that nothing remembered of one test fits another. What passes once passes again.
-`WHETSTONE_TEST_SEED` draws otherwise (`make vary`), to find a test that only has luck.
+Database keys, random ids, numbers in names, `random`, the order of sets and Hypothesis's examples begin anew
+with every test, and with others for each, so that nothing remembered of one test fits another. What passes
+once passes again. `WHETSTONE_TEST_SEED` draws otherwise (`make vary`), to find a test that only has luck.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import uuid
@@ -19,6 +20,7 @@ SEED = os.environ.get("WHETSTONE_TEST_SEED", "")
 
 _ids = random.Random(SEED)
 _name = SEED
+_numbers = itertools.count()
 
 # Each sequence begins elsewhere, so that two tables' keys are not mistaken for each other unnoticed.
 _RESTART = """
@@ -42,10 +44,16 @@ def install() -> None:
 
 def begin(name: str) -> None:
     """The named test's draws begin."""
-    global _name
+    global _name, _numbers
     _name = f"{SEED}/{name}"
+    _numbers = itertools.count(1000 + zlib.crc32(_name.encode()) % 8000)
     _ids.seed(_name)
     random.seed(_name)
+
+
+def number() -> int:
+    """The next number for a name that must be unique."""
+    return next(_numbers)
 
 
 def keys_begin(connection: Any) -> None:

@@ -1,17 +1,14 @@
 """Examples in the database, with as little around them as a test needs."""
 
-from itertools import count
-
 from loop.curate.sameness import text_sha
 from tests import factories as make
+from tests import luck
 from webapp.curate.models import Example
-
-_numbers = count(1)
 
 
 def example_make(iteration, prompt=None, *, chosen="", kind="sample", **values):
     """An accepted row; its hashes follow from its text."""
-    n = next(_numbers)
+    n = luck.number()
     prompt = prompt or make.prompt_make(iteration.project)
     row = {
         "kind": kind,
