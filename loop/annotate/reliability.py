@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from loop.annotate.agreement import near
 from loop.evaluate.rates import Rate, accuracy
+from loop.phrases import phrase
 from loop.records import Verdict
 
 K = TypeVar("K", int, str, date)
@@ -222,15 +223,15 @@ def trend(rows: Iterable[tuple[float, bool | None]]) -> Trend:
     seen = [(x, float(y)) for x, y in rows if y is not None]
     n = len(seen)
     if not n:
-        return Trend(None, 0, None, "nothing was scored")
+        return Trend(None, 0, None, phrase("nothing was scored"))
     mean_x, mean_y = sum(x for x, _ in seen) / n, sum(y for _, y in seen) / n
     xx = sum((x - mean_x) ** 2 for x, _ in seen)
     yy = sum((y - mean_y) ** 2 for _, y in seen)
     xy = sum((x - mean_x) * (y - mean_y) for x, y in seen)
     if len({x for x, _ in seen}) == 1:
-        return Trend(None, n, None, "everything is of one time")
+        return Trend(None, n, None, phrase("everything is of one time"))
     if len({y for _, y in seen}) == 1:
-        return Trend(0.0, n, None, "the outcome was always the same")
+        return Trend(0.0, n, None, phrase("the outcome was always the same"))
     return Trend(xy / xx, n, erfc(sqrt(n * xy**2 / (xx * yy) / 2)))
 
 

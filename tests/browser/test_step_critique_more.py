@@ -175,13 +175,20 @@ def test_an_answer_that_was_sent_back_is_revised(reopened, sent_back, axe):
     assert Draft.objects.count() == 0
 
 
-def test_a_revision_never_overwrites_a_newer_one(reopened, sent_back):
-    page = reopened
+@pytest.fixture
+def changed_meanwhile(reopened, sent_back):
+    """Saving meets a newer version from elsewhere."""
     newer = {**sent_back.payload, "comments": {"0": "added elsewhere"}}
     services.annotation_revise(
         user=sent_back.user, pk=sent_back.pk, payload=newer, outcome="answered", revision=1
     )
-    press(page, "j", "1", "Enter")
+    press(reopened, "j", "1", "Enter")
+    expect(reopened.locator("#conflict")).to_be_visible()
+    return reopened
+
+
+def test_a_revision_never_overwrites_a_newer_one(changed_meanwhile, sent_back):
+    page = changed_meanwhile
     expect(page.locator("#conflict .differs").first.locator("td").nth(1)).to_contain_text("added elsewhere")
     press(page, "Enter")  # keep mine
     expect(page.locator("#conflict")).to_be_hidden()
@@ -191,14 +198,8 @@ def test_a_revision_never_overwrites_a_newer_one(reopened, sent_back):
     assert (sent_back.revision, sent_back.payload["first_error"]) == (3, 1)
 
 
-def test_saving_right_after_the_choice_saves(reopened, sent_back):
-    page = reopened
-    newer = {**sent_back.payload, "comments": {"0": "added elsewhere"}}
-    services.annotation_revise(
-        user=sent_back.user, pk=sent_back.pk, payload=newer, outcome="answered", revision=1
-    )
-    press(page, "j", "1", "Enter")
-    expect(page.locator("#conflict")).to_be_visible()
+def test_saving_right_after_the_choice_saves(changed_meanwhile, sent_back):
+    page = changed_meanwhile
     # Before the browser tells that the dialog has closed; Playwright's own keys come too late for that.
     page.evaluate("""async () => {
         document.querySelector("#conflict button[value=mine]").click();

@@ -34,10 +34,6 @@ EXHAUSTED = _noop(
     "every held-out prompt has been used for as many decisions as the recipe allows ({budget}): "
     "import new held-out prompts"
 )
-EXHAUSTED_BY = _noop(
-    "every held-out prompt has been used for {budget} decisions, which is all that the recipe allows: "
-    "import new held-out prompts"
-)
 REPLACED = _noop("{champion} stopped being champion meanwhile; compare with the new one")
 SCORER_REPLACED = _noop("{before} was replaced by {now} meanwhile; compare with that")
 NO_SCORER = _noop("doing without a scorer")
@@ -71,7 +67,7 @@ FILLED_IN = (
     _noop("length"),
 )
 TEXTS = (
-    PINNED, ANSWERED, ANSWERS_IN, TOO_FEW, FROZEN, TRAINED, EXHAUSTED, EXHAUSTED_BY, REPLACED,
+    PINNED, ANSWERED, ANSWERS_IN, TOO_FEW, FROZEN, TRAINED, EXHAUSTED, REPLACED,
     SCORER_REPLACED, OVER, *REPORTED, *OF_THE_GATE,
 )  # fmt: skip
 LONGEST = 600  # characters; longer is none of them, and to look for their ends in it would take long

@@ -107,7 +107,7 @@ def decide(iteration: Iteration) -> None:
     promote, reasons = _verdict(iteration, decision)
     where = slice_shown(iteration)
     if where["exhausted"]:
-        reasons = [sentences.EXHAUSTED_BY.format(budget=where["budget"])]
+        reasons = [sentences.EXHAUSTED.format(budget=where["budget"])]
     decision_write(
         iteration=iteration,
         promote=promote,
